@@ -1,0 +1,3 @@
+//! What an archive promises.
+
+pub mod objects;

@@ -1,0 +1,5 @@
+//! What a [`souk_ports::EventStore`] promises.
+
+pub mod aggregates;
+pub mod counting;
+pub mod recent;

@@ -1,0 +1,409 @@
+//! The one thread that writes: takes everything that is queued, folds it, commits once, answers.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension, params};
+use souk_domain::{Event, Stock, Timestamp};
+use souk_ports::{
+    Answer, Applied, Clock, ErrorKind, ExecuteError, IdGenerator, Idempotency, LogRecord, Outcome, PortError,
+    UnitOfWork, fault,
+};
+use tokio::sync::oneshot;
+
+use crate::batch::{Moment, Rows, UnitError};
+use crate::checkpoint::Checkpoints;
+use crate::log::LogState;
+use crate::sqlite;
+
+/// Units of work that may wait. At 30,000 a second a full queue is a quarter of a second: beyond that a client is
+/// better told to come back.
+const QUEUE: usize = 8192;
+/// Most commands in one transaction: bounds how long the first one waits for the last.
+const MAX_COMMANDS: usize = 512;
+/// How long an idempotency key is kept.
+pub(crate) const KEY_LIFETIME_MS: i64 = 24 * 3_600_000;
+
+type Reply = oneshot::Sender<Result<Outcome, ExecuteError>>;
+type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+
+enum Job {
+    Unit(UnitOfWork, Reply),
+    /// Housekeeping on the writing connection, between batches.
+    Maintenance(Work),
+}
+
+/// The way to the committer.
+pub(crate) struct Committer {
+    /// `None` once closed.
+    queue: Mutex<Option<SyncSender<Job>>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    pub problem: Arc<Mutex<Option<String>>>,
+}
+
+/// What the committer's thread owns.
+pub(crate) struct CommitterParts {
+    pub connection: Connection,
+    pub log: Arc<LogState>,
+    pub checkpoints: Arc<Checkpoints>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdGenerator>,
+    pub default_threshold: Stock,
+}
+
+impl Committer {
+    pub fn start(parts: CommitterParts) -> rusqlite::Result<Self> {
+        let (queue, jobs) = sync_channel(QUEUE);
+        let problem = Arc::new(Mutex::new(None));
+        let rows = Rows::load(&parts.connection)?;
+        let last_time = parts
+            .connection
+            .query_row("SELECT time FROM events ORDER BY \"offset\" DESC LIMIT 1", [], |row| row.get(0))
+            .optional()?
+            .map_or(Timestamp::MIN, Timestamp::from_millis);
+        let worker = Worker { parts, rows, last_time, problem: problem.clone(), payload_bytes: 1024 };
+        let thread = std::thread::Builder::new()
+            .name("souk-committer".into())
+            .spawn(move || worker.run(&jobs))
+            .expect("a thread can be started at start-up");
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), problem })
+    }
+
+    /// Queues a unit and waits for its commit.
+    pub async fn execute(&self, unit: UnitOfWork) -> Result<Outcome, ExecuteError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Unit(unit, reply))?;
+        answer.await.unwrap_or_else(|_| Err(ExecuteError::OutcomeUnknown("the committer stopped".into())))
+    }
+
+    /// Runs `work` on the writing connection and waits for it.
+    pub async fn maintain<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> T + Send + 'static,
+    ) -> Result<T, PortError> {
+        let (reply, answer) = oneshot::channel();
+        let closed = || PortError::new(ErrorKind::Unavailable, "the store is closed or its queue is full");
+        let job = Job::Maintenance(Box::new(move |connection| drop(reply.send(work(connection)))));
+        self.send(job).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())
+    }
+
+    fn send(&self, job: Job) -> Result<(), ExecuteError> {
+        let queue = self.queue.lock();
+        let queue = queue.as_ref().ok_or_else(|| ExecuteError::Overloaded("souk is shutting down".into()))?;
+        queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                ExecuteError::Overloaded(format!("{QUEUE} writes are waiting already: slow down and retry"))
+            }
+            TrySendError::Disconnected(_) => {
+                ExecuteError::Overloaded("the committer stopped: restart souk".into())
+            }
+        })
+    }
+
+    /// Lets everything that is queued commit, then stops. Blocks.
+    pub fn close(&self) {
+        self.queue.lock().take();
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    parts: CommitterParts,
+    rows: Rows,
+    last_time: Timestamp,
+    problem: Arc<Mutex<Option<String>>>,
+    /// Size of a recent payload: the next one's buffer.
+    payload_bytes: usize,
+}
+
+/// A batch's units with their answers, and what has to become visible once it is committed.
+#[derive(Default)]
+struct Batch {
+    answers: Vec<(Reply, Result<Outcome, ExecuteError>)>,
+    events: Vec<Event>,
+    /// Keys used by this batch: a duplicate in the same batch gets the first one's answer.
+    keys: Vec<(Idempotency, Answer)>,
+}
+
+impl Worker {
+    fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let mut units = Vec::new();
+            let mut commands = 0;
+            let mut next = Some(first);
+            while let Some(job) = next {
+                match job {
+                    Job::Unit(unit, reply) => {
+                        commands += unit.commands.len();
+                        units.push((unit, reply));
+                    }
+                    Job::Maintenance(work) => {
+                        // What came before it is committed first.
+                        self.commit(std::mem::take(&mut units));
+                        commands = 0;
+                        work(&mut self.parts.connection);
+                    }
+                }
+                if commands >= MAX_COMMANDS {
+                    break;
+                }
+                next = match jobs.try_recv() {
+                    Ok(job) => Some(job),
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+                };
+            }
+            self.commit(units);
+            self.parts.checkpoints.between_batches(&self.parts.connection);
+        }
+    }
+
+    fn commit(&mut self, units: Vec<(UnitOfWork, Reply)>) {
+        if units.is_empty() {
+            return;
+        }
+        let now = self.parts.clock.now().max(self.last_time);
+        let mut batch = Batch::default();
+        let mut pending = units.into_iter();
+        let folded = self.fold(&mut pending, now, &mut batch);
+        let outcome = folded.and_then(|()| self.write(&mut batch, now));
+        match outcome {
+            Ok(records) => {
+                self.last_time = now;
+                self.rows.committed();
+                self.set_problem(None);
+                if !records.is_empty() {
+                    self.parts.log.publish(records);
+                }
+                for (reply, answer) in batch.answers {
+                    let _ = reply.send(answer);
+                }
+            }
+            Err(failure) => {
+                self.rows.rolled_back();
+                if !self.parts.connection.is_autocommit() {
+                    let _ = self.parts.connection.execute_batch("ROLLBACK");
+                }
+                let replies =
+                    batch.answers.into_iter().map(|(reply, _)| reply).chain(pending.map(|(_, reply)| reply));
+                self.fail(&failure, replies);
+            }
+        }
+    }
+
+    /// Opens the transaction and folds every unit in memory.
+    fn fold(
+        &mut self,
+        units: &mut impl Iterator<Item = (UnitOfWork, Reply)>,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<(), Failure> {
+        let connection = &self.parts.connection;
+        connection
+            .prepare_cached("BEGIN IMMEDIATE")
+            .and_then(|mut s| s.execute([]))
+            .map_err(Failure::before_commit)?;
+        let moment = Moment { now, default_threshold: self.parts.default_threshold, ids: &*self.parts.ids };
+        for (unit, reply) in units {
+            let answer = match fold_unit(connection, &mut self.rows, unit, &moment, batch) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    batch.answers.push((reply, Err(ExecuteError::Overloaded(String::new()))));
+                    return Err(Failure::before_commit(error));
+                }
+            };
+            batch.answers.push((reply, answer));
+        }
+        Ok(())
+    }
+
+    /// Writes rows, events and answers, and commits.
+    fn write(&mut self, batch: &mut Batch, now: Timestamp) -> Result<Vec<LogRecord>, Failure> {
+        let connection = &self.parts.connection;
+        self.rows.write(connection).map_err(Failure::before_commit)?;
+        let mut records = Vec::with_capacity(batch.events.len());
+        let mut offset = self.parts.log.next_offset();
+        if !batch.events.is_empty() {
+            let mut insert = connection
+                .prepare_cached(
+                    "INSERT INTO events (\"offset\", seller_id, product_id, type, time, payload) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )
+                .map_err(Failure::before_commit)?;
+            for event in &batch.events {
+                let mut payload = Vec::with_capacity(self.payload_bytes);
+                souk_events::encode(event, &mut payload);
+                self.payload_bytes = payload.len() + 64;
+                insert
+                    .execute(params![
+                        i64::try_from(offset).expect("offsets stay below 2^63"),
+                        event.product.seller_id.as_str(),
+                        event.product.id.0.as_bytes(),
+                        i64::try_from(event.event_type().index()).expect("five types"),
+                        now.millis(),
+                        payload
+                    ])
+                    .map_err(Failure::before_commit)?;
+                records.push(LogRecord {
+                    partition: 0,
+                    offset,
+                    appended_at: now,
+                    payload: Bytes::from(payload),
+                });
+                offset += 1;
+            }
+        }
+        for (idempotency, answer) in &batch.keys {
+            store_answer(connection, idempotency, answer, now).map_err(Failure::before_commit)?;
+        }
+        if fault::planted("answer-before-commit") {
+            for (reply, answer) in std::mem::take(&mut batch.answers) {
+                let _ = reply.send(answer);
+            }
+            // Wide enough for a kill to fall between the answer and the commit.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        connection
+            .prepare_cached("COMMIT")
+            .and_then(|mut s| s.execute([]))
+            .map_err(Failure::during_commit)?;
+        Ok(records)
+    }
+
+    fn fail(&self, failure: &Failure, replies: impl Iterator<Item = Reply>) {
+        let cause = sqlite::cause(&failure.error);
+        self.set_problem(Some(cause.map_or_else(|| failure.error.to_string(), str::to_owned)));
+        if cause.is_none() {
+            tracing::error!(error = %failure.error, "a batch of writes failed and was rolled back");
+        }
+        for reply in replies {
+            let _ = reply.send(Err(match cause {
+                // An I/O error during the commit leaves open what the next start finds in the file.
+                _ if failure.during_commit && !failure.is_full() => {
+                    ExecuteError::OutcomeUnknown(failure.error.to_string())
+                }
+                Some(cause) => ExecuteError::Overloaded(cause.to_owned()),
+                None => ExecuteError::Failed(
+                    PortError::new(ErrorKind::Internal, "a write failed")
+                        .with_source(std::io::Error::other(failure.error.to_string())),
+                ),
+            }));
+        }
+    }
+
+    fn set_problem(&self, problem: Option<String>) {
+        let mut current = self.problem.lock();
+        if *current == problem {
+            return;
+        }
+        match &problem {
+            Some(problem) => tracing::warn!("writes are refused: {problem}"),
+            None => tracing::info!("writes are accepted again"),
+        }
+        *current = problem;
+    }
+}
+
+struct Failure {
+    error: rusqlite::Error,
+    during_commit: bool,
+}
+
+impl Failure {
+    fn before_commit(error: rusqlite::Error) -> Self {
+        Self { error, during_commit: false }
+    }
+
+    fn during_commit(error: rusqlite::Error) -> Self {
+        Self { error, during_commit: true }
+    }
+
+    /// A full disk fails before the commit's last page is written: the transaction is rolled back for certain.
+    fn is_full(&self) -> bool {
+        self.error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+}
+
+fn fold_unit(
+    connection: &Connection,
+    rows: &mut Rows,
+    unit: UnitOfWork,
+    moment: &Moment<'_>,
+    batch: &mut Batch,
+) -> rusqlite::Result<Result<Outcome, ExecuteError>> {
+    if let Some(idempotency) = &unit.idempotency {
+        let known = match batch.keys.iter().find(|(used, _)| used.key == idempotency.key) {
+            Some((used, answer)) => Some((used.fingerprint, answer.clone())),
+            None => load_answer(connection, &idempotency.key, moment.now)?,
+        };
+        if let Some((fingerprint, answer)) = known {
+            let same = fingerprint == idempotency.fingerprint;
+            return Ok(if same { Ok(Outcome::Replayed(answer)) } else { Err(ExecuteError::KeyReused) });
+        }
+    }
+    match rows.fold(connection, &unit.commands, moment, &mut batch.events) {
+        Ok(applied) => {
+            if let Some(idempotency) = unit.idempotency {
+                let answer = answer(&idempotency, &applied);
+                batch.keys.push((idempotency, answer));
+            }
+            Ok(Ok(Outcome::Applied(applied)))
+        }
+        Err(UnitError::Refused(refusals)) => Ok(Err(ExecuteError::Rejected(refusals))),
+        Err(UnitError::Sqlite(error)) => Err(error),
+    }
+}
+
+fn answer(idempotency: &Idempotency, applied: &[Applied]) -> Answer {
+    (idempotency.answer)(applied)
+}
+
+fn load_answer(
+    connection: &Connection,
+    key: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Option<([u8; 32], Answer)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT fingerprint, status, etag, location, body FROM idempotency WHERE key = ?1 AND stored_at > ?2",
+    )?;
+    statement
+        .query_row(params![key, now.millis() - KEY_LIFETIME_MS], |row| {
+            let body: Vec<u8> = row.get(4)?;
+            let answer = Answer {
+                status: row.get(1)?,
+                etag: row.get(2)?,
+                location: row.get(3)?,
+                body: Bytes::from(body),
+            };
+            Ok((row.get(0)?, answer))
+        })
+        .optional()
+}
+
+fn store_answer(
+    connection: &Connection,
+    idempotency: &Idempotency,
+    answer: &Answer,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    // REPLACE: an expired key that was not purged yet gives way.
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO idempotency (key, fingerprint, status, etag, location, body, stored_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            &*idempotency.key,
+            idempotency.fingerprint,
+            answer.status,
+            answer.etag,
+            answer.location,
+            &*answer.body,
+            now.millis()
+        ])?;
+    Ok(())
+}

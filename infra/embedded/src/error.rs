@@ -1,0 +1,68 @@
+//! Why a data folder cannot be opened.
+
+use std::path::{Path, PathBuf};
+
+/// A data folder that cannot be opened; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made, read or written.
+    #[error("DATA_DIR {} cannot be used: {source}; make it writable for this user or choose another folder", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process writes there.
+    #[error("DATA_DIR {} is in use by another souk (process {holder}); stop that one or choose another folder", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// Its process id.
+        holder: String,
+    },
+    /// A newer version wrote the file.
+    #[error("{} has schema {version}, this souk knows up to {known}: a newer souk wrote it; use that version or choose another DATA_DIR", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        version: i64,
+        /// The newest that is known.
+        known: i64,
+    },
+    /// An older version wrote the file, and it is open for reading only.
+    #[error("{} has schema {version}, this souk reads {known}: run `souk up` once to bring it up to date", path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        version: i64,
+        /// The one that is needed.
+        known: i64,
+    },
+    /// There is no data.
+    #[error("there is no data in {}: run `souk up` first or name the folder with --data-dir", path.display())]
+    Absent {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// SQLite cannot open the file.
+    #[error("{} cannot be opened: {source}{}", path.display(), crate::sqlite::cause(source).map(|cause| format!("; {cause}")).unwrap_or_default())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn folder(path: &Path, source: std::io::Error) -> Self {
+        Self::Folder { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
+        Self::Sqlite { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,65 @@
+-- The catalog and the log, in one file so that one commit covers both.
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE products (
+  seq INTEGER PRIMARY KEY,            -- order of insertion; breaks ties in lists
+  id BLOB NOT NULL,
+  seller_id TEXT NOT NULL,
+  sku TEXT,
+  name TEXT NOT NULL,
+  description TEXT,
+  category TEXT NOT NULL,
+  price INTEGER NOT NULL,             -- ten-thousandths
+  stock INTEGER NOT NULL,
+  low_stock_threshold INTEGER,
+  low_stock INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,        -- milliseconds since 1970
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX products_id ON products (id);
+CREATE UNIQUE INDEX products_sku ON products (sku, seller_id) WHERE sku IS NOT NULL;
+-- One index for each order of each list, so that a page costs the same however many products there are.
+CREATE INDEX products_created_at ON products (created_at);
+CREATE INDEX products_name ON products (name);
+CREATE INDEX products_stock ON products (stock);
+CREATE INDEX products_seller_created_at ON products (seller_id, created_at);
+CREATE INDEX products_seller_name ON products (seller_id, name);
+CREATE INDEX products_seller_stock ON products (seller_id, stock);
+CREATE INDEX products_category_created_at ON products (category, created_at);
+CREATE INDEX products_category_name ON products (category, name);
+CREATE INDEX products_category_stock ON products (category, stock);
+CREATE INDEX products_low_created_at ON products (created_at) WHERE low_stock = 1;
+CREATE INDEX products_low_name ON products (name) WHERE low_stock = 1;
+CREATE INDEX products_low_stock ON products (stock) WHERE low_stock = 1;
+CREATE INDEX products_seller_low_created_at ON products (seller_id, created_at) WHERE low_stock = 1;
+CREATE INDEX products_seller_low_name ON products (seller_id, name) WHERE low_stock = 1;
+CREATE INDEX products_seller_low_stock ON products (seller_id, stock) WHERE low_stock = 1;
+
+-- What is left of a deleted product: versions go on from here if its id ever comes back.
+CREATE TABLE tombstones (id BLOB PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- The log: offset = row id. The last row is never trimmed, so offsets never come back.
+CREATE TABLE events (
+  "offset" INTEGER PRIMARY KEY,
+  seller_id TEXT NOT NULL,
+  product_id BLOB NOT NULL,
+  type INTEGER NOT NULL,
+  time INTEGER NOT NULL,              -- never decreases with the offset
+  payload BLOB NOT NULL
+) STRICT;
+-- Recent events by seller, product and type, newest first: each index ends in the offset.
+CREATE INDEX events_seller ON events (seller_id);
+CREATE INDEX events_product ON events (product_id);
+CREATE INDEX events_type ON events (type);
+
+CREATE TABLE idempotency (
+  seq INTEGER PRIMARY KEY,            -- order of storing, for expiry
+  key TEXT NOT NULL UNIQUE,
+  fingerprint BLOB NOT NULL,
+  status INTEGER NOT NULL,
+  etag TEXT,
+  location TEXT,
+  body BLOB NOT NULL,
+  stored_at INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,111 @@
+//! Opening SQLite files and translating its errors.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use souk_ports::{ErrorKind, PortError};
+
+use crate::OpenError;
+
+/// How long a statement waits for another process's lock, such as that of a shell opened on the file.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// One file's migrations: script number n brings it to version n + 1.
+pub(crate) struct Schema {
+    /// What the file is called in messages.
+    pub name: &'static str,
+    /// The scripts, in order.
+    pub scripts: &'static [&'static str],
+}
+
+/// Opens `path` for writing, creates or migrates it, and switches on WAL.
+///
+/// `synchronous` is `FULL` where an acknowledged write has to survive a power cut, `OFF` where the file can be
+/// rebuilt from others.
+pub(crate) fn open_writer(path: &Path, schema: &Schema, synchronous: &str) -> Result<Connection, OpenError> {
+    let mut connection = Connection::open(path).map_err(|e| OpenError::sqlite(path, e))?;
+    let setup = |connection: &mut Connection| -> rusqlite::Result<i64> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_query_value(None, "user_version", |row| row.get(0))
+    };
+    let version = setup(&mut connection).map_err(|e| OpenError::sqlite(path, e))?;
+    let known = i64::try_from(schema.scripts.len()).expect("a handful of scripts");
+    if version > known {
+        return Err(OpenError::Newer { path: path.to_owned(), version, known });
+    }
+    migrate(&mut connection, schema, version, synchronous).map_err(|e| OpenError::sqlite(path, e))?;
+    Ok(connection)
+}
+
+fn migrate(
+    connection: &mut Connection,
+    schema: &Schema,
+    version: i64,
+    synchronous: &str,
+) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    for (done, script) in schema.scripts.iter().enumerate().skip(usize::try_from(version).unwrap_or(0)) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(script)?;
+        transaction.pragma_update(
+            None,
+            "user_version",
+            i64::try_from(done + 1).expect("a handful of scripts"),
+        )?;
+        transaction.commit()?;
+        tracing::debug!("brought {} to schema {}", schema.name, done + 1);
+    }
+    Ok(())
+}
+
+/// Opens `path` for reading beside a writer.
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    // Read-write flags although nothing is written: a reader of a WAL file has to be able to recover its index.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Checks that a file opened for reading has the schema that this version knows.
+pub(crate) fn check_version(connection: &Connection, path: &Path, schema: &Schema) -> Result<(), OpenError> {
+    let version: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|e| OpenError::sqlite(path, e))?;
+    let known = i64::try_from(schema.scripts.len()).expect("a handful of scripts");
+    match version {
+        _ if version > known => Err(OpenError::Newer { path: path.to_owned(), version, known }),
+        _ if version < known => Err(OpenError::Older { path: path.to_owned(), version, known }),
+        _ => Ok(()),
+    }
+}
+
+/// Translates an error of SQLite.
+pub(crate) fn port_error(error: rusqlite::Error) -> PortError {
+    let (kind, message) = match cause(&error) {
+        Some(cause) => (ErrorKind::Unavailable, cause),
+        None => (ErrorKind::Internal, "the embedded store failed"),
+    };
+    PortError::new(kind, message).with_source(error)
+}
+
+/// Returns what stands in the way and what to do, for errors that pass by themselves or by an operator's hand.
+pub(crate) fn cause(error: &rusqlite::Error) -> Option<&'static str> {
+    match error.sqlite_error_code()? {
+        ErrorCode::DiskFull => Some("the disk is full (or DATA_MAX_BYTES is reached): make room in DATA_DIR"),
+        ErrorCode::SystemIoFailure => Some("DATA_DIR cannot be read or written: check the disk"),
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
+            Some("DATA_DIR cannot be written: check its permissions")
+        }
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            Some("another process holds a lock on the files in DATA_DIR: close it")
+        }
+        _ => None,
+    }
+}
