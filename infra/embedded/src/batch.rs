@@ -16,6 +16,9 @@ use crate::rows::{self, Stored};
 /// writer, so they cannot go stale.
 const MAX_CACHED_ROWS: usize = 16_384;
 
+/// What a sku is unique in.
+type SkuKey = (SellerId, Sku);
+
 /// A product as the batch sees it.
 #[derive(Clone, Default)]
 struct Slot {
@@ -32,7 +35,7 @@ struct Slot {
 pub(crate) struct Rows {
     slots: HashMap<ProductId, Slot>,
     /// Who has a (seller, sku) now, where that differs from the file.
-    skus: HashMap<(SellerId, Sku), Option<ProductId>>,
+    skus: HashMap<SkuKey, Option<ProductId>>,
     /// Products written by this batch, in order of first touch.
     touched: Vec<ProductId>,
     /// Products asked for in this batch that the file does not hold.
@@ -46,7 +49,7 @@ pub(crate) struct Rows {
 #[derive(Default)]
 struct Undo {
     slots: Vec<(ProductId, Slot)>,
-    skus: Vec<((SellerId, Sku), Option<Option<ProductId>>)>,
+    skus: Vec<(SkuKey, Option<Option<ProductId>>)>,
     touched: usize,
     next_seq: i64,
 }

@@ -59,7 +59,7 @@ impl Checkpoints {
             let _ = checkpoint(connection);
             return;
         }
-        if self.commits.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == 0 {
+        if self.commits.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY) {
             *self.wanted.lock() = true;
             self.wake.notify_one();
         }

@@ -1,18 +1,19 @@
 //! The one thread that writes: takes everything that is queued, folds it, commits once, answers.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 use souk_domain::{Event, Stock, Timestamp};
 use souk_ports::{
-    Answer, Applied, Clock, ErrorKind, ExecuteError, IdGenerator, Idempotency, LogRecord, Outcome, PortError,
+    Answer, Clock, ErrorKind, ExecuteError, IdGenerator, Idempotency, LogRecord, Outcome, PortError,
     UnitOfWork, fault,
 };
 use tokio::sync::oneshot;
 
+use crate::answers;
 use crate::batch::{Moment, Rows, UnitError};
 use crate::checkpoint::Checkpoints;
 use crate::log::LogState;
@@ -23,9 +24,6 @@ use crate::sqlite;
 const QUEUE: usize = 8192;
 /// Most commands in one transaction: bounds how long the first one waits for the last.
 const MAX_COMMANDS: usize = 512;
-/// How long an idempotency key is kept.
-pub(crate) const KEY_LIFETIME_MS: i64 = 24 * 3_600_000;
-
 type Reply = oneshot::Sender<Result<Outcome, ExecuteError>>;
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -152,10 +150,7 @@ impl Worker {
                 if commands >= MAX_COMMANDS {
                     break;
                 }
-                next = match jobs.try_recv() {
-                    Ok(job) => Some(job),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                };
+                next = jobs.try_recv().ok();
             }
             self.commit(units);
             self.parts.checkpoints.between_batches(&self.parts.connection);
@@ -258,7 +253,7 @@ impl Worker {
             }
         }
         for (idempotency, answer) in &batch.keys {
-            store_answer(connection, idempotency, answer, now).map_err(Failure::before_commit)?;
+            answers::store(connection, idempotency, answer, now).map_err(Failure::before_commit)?;
         }
         if fault::planted("answer-before-commit") {
             for (reply, answer) in std::mem::take(&mut batch.answers) {
@@ -338,7 +333,7 @@ fn fold_unit(
     if let Some(idempotency) = &unit.idempotency {
         let known = match batch.keys.iter().find(|(used, _)| used.key == idempotency.key) {
             Some((used, answer)) => Some((used.fingerprint, answer.clone())),
-            None => load_answer(connection, &idempotency.key, moment.now)?,
+            None => answers::load(connection, &idempotency.key, moment.now)?,
         };
         if let Some((fingerprint, answer)) = known {
             let same = fingerprint == idempotency.fingerprint;
@@ -348,7 +343,7 @@ fn fold_unit(
     match rows.fold(connection, &unit.commands, moment, &mut batch.events) {
         Ok(applied) => {
             if let Some(idempotency) = unit.idempotency {
-                let answer = answer(&idempotency, &applied);
+                let answer = (idempotency.answer)(&applied);
                 batch.keys.push((idempotency, answer));
             }
             Ok(Ok(Outcome::Applied(applied)))
@@ -356,54 +351,4 @@ fn fold_unit(
         Err(UnitError::Refused(refusals)) => Ok(Err(ExecuteError::Rejected(refusals))),
         Err(UnitError::Sqlite(error)) => Err(error),
     }
-}
-
-fn answer(idempotency: &Idempotency, applied: &[Applied]) -> Answer {
-    (idempotency.answer)(applied)
-}
-
-fn load_answer(
-    connection: &Connection,
-    key: &str,
-    now: Timestamp,
-) -> rusqlite::Result<Option<([u8; 32], Answer)>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT fingerprint, status, etag, location, body FROM idempotency WHERE key = ?1 AND stored_at > ?2",
-    )?;
-    statement
-        .query_row(params![key, now.millis() - KEY_LIFETIME_MS], |row| {
-            let body: Vec<u8> = row.get(4)?;
-            let answer = Answer {
-                status: row.get(1)?,
-                etag: row.get(2)?,
-                location: row.get(3)?,
-                body: Bytes::from(body),
-            };
-            Ok((row.get(0)?, answer))
-        })
-        .optional()
-}
-
-fn store_answer(
-    connection: &Connection,
-    idempotency: &Idempotency,
-    answer: &Answer,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    // REPLACE: an expired key that was not purged yet gives way.
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO idempotency (key, fingerprint, status, etag, location, body, stored_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            &*idempotency.key,
-            idempotency.fingerprint,
-            answer.status,
-            answer.etag,
-            answer.location,
-            &*answer.body,
-            now.millis()
-        ])?;
-    Ok(())
 }

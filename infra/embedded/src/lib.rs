@@ -10,6 +10,7 @@
 //!
 //! One thread writes (`committer`), readers have connections of their own and never wait for it.
 
+mod answers;
 mod batch;
 mod catalog;
 mod checkpoint;

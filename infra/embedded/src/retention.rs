@@ -10,7 +10,8 @@ use souk_events::LogId;
 use souk_ports::{Clock, Offset, PortError};
 use tokio_util::sync::CancellationToken;
 
-use crate::committer::{Committer, KEY_LIFETIME_MS};
+use crate::answers::KEY_LIFETIME_MS;
+use crate::committer::Committer;
 use crate::event_store::AnalyticsDb;
 use crate::log::unsigned;
 use crate::sqlite;

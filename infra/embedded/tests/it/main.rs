@@ -1,5 +1,7 @@
 //! Tests of the embedded backend: the promises of the ports, and what is its own.
 
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 mod conformance;
 mod folder;
 mod full_disk;
