@@ -1,1 +1,98 @@
+//! The api service: products, stock adjustments and orders over HTTP.
+//!
+//! A request goes through three steps: `fields` turns its body into checked domain values and names every fault at
+//! once, the catalog carries out the command, `answer` or `refusal` turns the outcome into an answer. Each operation
+//! is a file of its own. To add one: a file with its handler, a line in [`Api::router`], flows in `tests/it`.
 
+mod adjust_stock;
+mod answer;
+mod create_product;
+mod delete_product;
+mod etag;
+mod fields;
+mod get_product;
+mod health;
+mod idempotency;
+mod list_products;
+mod patch_product;
+mod place_order;
+mod refusal;
+mod replace_product;
+mod request;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use souk_domain::Command;
+use souk_http::{Cors, Metrics, Problem, Service};
+use souk_ports::{Applied, Catalog, Clock, IdGenerator, Outcome, UnitOfWork};
+
+/// What the service needs.
+pub struct ApiDeps {
+    /// The products.
+    pub catalog: Arc<dyn Catalog>,
+    /// Tells which times lie in the future.
+    pub clock: Arc<dyn Clock>,
+    /// Makes the ids of new products.
+    pub ids: Arc<dyn IdGenerator>,
+    /// `embedded` or `distributed`, for `/health`.
+    pub backend: &'static str,
+    /// Which origins may call.
+    pub cors: Cors,
+    /// For `GET /`: on the first line what it is, then where its things are.
+    pub about: String,
+}
+
+/// The api service.
+pub struct Api(ApiDeps);
+
+/// What the handlers share.
+struct Shared {
+    catalog: Arc<dyn Catalog>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl Shared {
+    /// Carries out one command without an idempotency key.
+    async fn change(&self, command: Command) -> Result<Vec<Applied>, Problem> {
+        let unit = UnitOfWork { commands: vec![command], idempotency: None };
+        match self.catalog.execute(unit).await.map_err(refusal::of_call)? {
+            Outcome::Applied(applied) => Ok(applied),
+            Outcome::Replayed(_) => Err(Problem::internal("replayed without an idempotency key")),
+        }
+    }
+}
+
+impl Api {
+    /// Makes the service; it has no work of its own beside its router.
+    pub fn new(deps: ApiDeps) -> Self {
+        Self(deps)
+    }
+
+    /// Returns the routes, with the manners of every service.
+    pub fn router(self) -> Router {
+        let ApiDeps { catalog, clock, ids, backend, cors, about } = self.0;
+        let service = Service {
+            name: "api",
+            about,
+            backend,
+            cors,
+            health: Arc::new(health::CatalogHealth(catalog.clone())),
+        };
+        let routes = Router::new()
+            .route("/products", get(list_products::list_products).post(create_product::create_product))
+            .route(
+                "/products/{id}",
+                get(get_product::get_product)
+                    .put(replace_product::replace_product)
+                    .patch(patch_product::patch_product)
+                    .delete(delete_product::delete_product),
+            )
+            .route("/products/{id}/stock-adjustments", post(adjust_stock::adjust_stock))
+            .route("/stock-adjustments", post(place_order::place_order))
+            .with_state(Arc::new(Shared { catalog, clock, ids }));
+        service.router(routes, Metrics::new("api"))
+    }
+}

@@ -1,1 +1,40 @@
+//! The manners that every HTTP service of souk has: problem documents, request ids, CORS, health, metrics,
+//! limits on bodies and connections, and a server that drains.
+//!
+//! An app builds its routes, then wraps them with [`Service::router`], and a [`Server`] serves the result. To
+//! add a manner, put it into the one layer of `manners.rs`: each further tower layer costs every request two
+//! allocations.
 
+mod body;
+mod code;
+mod cors;
+mod health;
+mod limit;
+mod listener;
+mod manners;
+mod metrics;
+mod pages;
+mod params;
+mod problem;
+mod request_id;
+mod server;
+mod service;
+mod shutdown;
+
+pub use body::{BODY_LIMIT, drain, read_json};
+pub use code::Code;
+pub use cors::Cors;
+pub use health::{Check, Health, HealthCheck, Status};
+pub use limit::ConnectionLimit;
+pub use listener::bind;
+pub use manners::Refusal;
+pub use metrics::Metrics;
+pub use pages::wants_html;
+pub use params::Params;
+pub use problem::{FieldError, Problem};
+pub use server::Server;
+pub use service::Service;
+pub use shutdown::Shutdown;
+
+/// The version that every service reports.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

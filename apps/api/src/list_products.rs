@@ -1,0 +1,155 @@
+//! `GET /products`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::LINK;
+use serde::Serialize;
+use souk_domain::{Category, Product, SellerId, Sku, TextError, query_tokens};
+use souk_http::{Code, Params, Problem};
+use souk_ports::{Answer, ProductQuery, ProductSort};
+
+use crate::{Shared, answer, refusal};
+
+const FILTERS: [&str; 7] = ["sellerId", "category", "sku", "q", "lowStock", "sort", "limit"];
+const PARAMS: [&str; 8] = ["sellerId", "category", "sku", "q", "lowStock", "sort", "limit", "cursor"];
+
+/// Products in a page when the request does not say.
+const DEFAULT_LIMIT: usize = 50;
+/// Most products in a page: a few hundred kilobytes.
+const MAX_LIMIT: usize = 500;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<'a> {
+    items: &'a [Product],
+    next_cursor: Option<&'a str>,
+}
+
+/// Returns a page of products, with `Link; rel="next"` when there is another.
+pub(crate) async fn list_products(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let params = Params::parse(request.uri().query(), &PARAMS)?;
+    let query = query(&params)?;
+    let page = shared.catalog.products(&query).await;
+    let page = page.map_err(|error| refusal::of_read(error, query.cursor.is_some()))?;
+    let body = answer::json(&Page { items: &page.items, next_cursor: page.next.as_deref() });
+    let mut response = answer::respond(Answer { status: 200, etag: None, location: None, body });
+    if let Some(cursor) = page.next {
+        let link = HeaderValue::try_from(next_link(&params, &cursor)).expect("percent-encoded text is ASCII");
+        response.headers_mut().insert(LINK, link);
+    }
+    Ok(response)
+}
+
+fn query(params: &Params) -> Result<ProductQuery, Problem> {
+    let (sort, descending) = sort(params.get("sort").unwrap_or("-createdAt"))?;
+    Ok(ProductQuery {
+        seller_id: text(params, "sellerId", SellerId::new)?,
+        category: text(params, "category", Category::new)?,
+        sku: text(params, "sku", Sku::new)?,
+        words: params.get("q").map(query_tokens).unwrap_or_default(),
+        low_stock: params.parsed("lowStock", "true or false")?,
+        sort,
+        descending,
+        limit: params.limit(DEFAULT_LIMIT, MAX_LIMIT)?,
+        cursor: params.get("cursor").map(str::to_owned),
+    })
+}
+
+fn sort(text: &str) -> Result<(ProductSort, bool), Problem> {
+    let (name, descending) = match text.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (text, false),
+    };
+    let sort = match name {
+        "createdAt" => ProductSort::CreatedAt,
+        "name" => ProductSort::Name,
+        "stock" => ProductSort::Stock,
+        _ => {
+            let expected = "createdAt, name or stock, with '-' in front for descending";
+            let detail = format!("query parameter 'sort' must be {expected}, not '{text}'");
+            return Err(Problem::new(Code::MalformedRequest, detail));
+        }
+    };
+    Ok((sort, descending))
+}
+
+fn text<T>(
+    params: &Params,
+    name: &'static str,
+    make: impl FnOnce(String) -> Result<T, TextError>,
+) -> Result<Option<T>, Problem> {
+    let Some(value) = params.get(name) else { return Ok(None) };
+    make(value.to_owned()).map(Some).map_err(|error| {
+        Problem::new(Code::MalformedRequest, format!("query parameter '{name}' {error}, not '{value}'"))
+    })
+}
+
+/// Writes the URL of the next page, with the same filters and order.
+fn next_link(params: &Params, cursor: &str) -> String {
+    let mut link = String::from("</products?");
+    for name in FILTERS {
+        if let Some(value) = params.get(name) {
+            let _ = write!(link, "{name}=");
+            percent_encode(&mut link, value);
+            link.push('&');
+        }
+    }
+    link.push_str("cursor=");
+    percent_encode(&mut link, cursor);
+    link.push_str(">; rel=\"next\"");
+    link
+}
+
+/// Writes everything but unreserved characters (RFC 3986, section 2.3) as `%XX`.
+fn percent_encode(target: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            target.push(char::from(byte));
+        } else {
+            let _ = write!(target, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_keeps_the_filters() {
+        let params = Params::parse(Some("q=r%C3%A9d+%26&sort=-name&cursor=old&limit=2"), &PARAMS).unwrap();
+        assert_eq!(
+            next_link(&params, "new"),
+            "</products?q=r%C3%A9d%20%26&sort=-name&limit=2&cursor=new>; rel=\"next\""
+        );
+    }
+
+    #[test]
+    fn newest_first_unless_told_otherwise() {
+        let query = query(&Params::default()).unwrap();
+        assert_eq!((query.sort, query.descending, query.limit), (ProductSort::CreatedAt, true, 50));
+    }
+
+    #[test]
+    fn every_bad_parameter_is_named() {
+        for (text, part) in [
+            ("sort=price", "createdAt, name or stock"),
+            ("sort=--name", "'--name'"),
+            ("lowStock=1", "true or false"),
+            ("sellerId=a%20b", "sellerId"),
+            ("sku=", "sku"),
+            ("limit=501", "from 1 to 500"),
+        ] {
+            let problem = Params::parse(Some(text), &PARAMS).and_then(|params| query(&params)).unwrap_err();
+            assert_eq!(problem.code(), Code::MalformedRequest);
+            assert!(problem.detail().contains(part), "{}", problem.detail());
+        }
+    }
+}
