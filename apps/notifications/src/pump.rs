@@ -1,0 +1,65 @@
+//! Follows the log and publishes what comes.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use souk_ports::{EventLog, PortError};
+
+use crate::backoff::Backoff;
+use crate::framing::Framer;
+use crate::hub::Hub;
+
+/// What the pump does, for the health page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PumpState {
+    /// It looks for the log's end.
+    Starting,
+    /// It follows the log.
+    Following,
+    /// It tries again after a failure.
+    Failing(String),
+}
+
+/// Follows the log from its end, for as long as it is polled.
+pub(crate) async fn pump(hub: &Hub, log: &Arc<dyn EventLog>, state: &Mutex<PumpState>) {
+    let mut backoff = Backoff::new();
+    let from = loop {
+        match log.bounds().await {
+            Ok(bounds) => break bounds.iter().map(|bounds| bounds.next).collect::<Vec<_>>(),
+            Err(error) => failed(hub, state, &error, &mut backoff).await,
+        }
+    };
+    let mut framer = Framer::new(log.identity(), &from);
+    hub.start(&from);
+    tracing::info!(partitions = from.len(), "following the log");
+    loop {
+        let Err(error) = follow(hub, log, &mut framer, state, &mut backoff).await;
+        failed(hub, state, &error, &mut backoff).await;
+    }
+}
+
+async fn follow(
+    hub: &Hub,
+    log: &Arc<dyn EventLog>,
+    framer: &mut Framer,
+    state: &Mutex<PumpState>,
+    backoff: &mut Backoff,
+) -> Result<std::convert::Infallible, PortError> {
+    let mut tail = log.tail(framer.position()).await?;
+    *state.lock() = PumpState::Following;
+    loop {
+        let records = tail.next().await?;
+        backoff.reset();
+        let batch = framer.frame(&records);
+        hub.metrics.unreadable.inc_by(batch.unreadable);
+        hub.publish(batch);
+    }
+}
+
+async fn failed(hub: &Hub, state: &Mutex<PumpState>, error: &PortError, backoff: &mut Backoff) {
+    hub.metrics.pump_failures.inc();
+    tracing::warn!(error = error as &dyn Error, "cannot follow the log, trying again");
+    *state.lock() = PumpState::Failing(error.to_string());
+    backoff.wait().await;
+}

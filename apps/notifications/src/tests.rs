@@ -1,0 +1,8 @@
+//! What readers are promised, on a log in memory.
+
+mod catching_up;
+mod filters;
+mod gaps;
+mod life;
+mod races;
+mod resuming;
