@@ -1,1 +1,136 @@
+//! `souk load`: replays the transactions of a real shop through the public API while it listens to the event
+//! stream, and then proves that nothing was lost or doubled and that stock is right to the unit.
+//!
+//! [`run`] takes a [`LoadConfig`] and returns a [`Verdict`]. A fault that the proof finds is part of the verdict;
+//! a [`LoadError`] means that no verdict could be reached.
+//!
+//! - `shop` maps the transactions to products, lines and orders.
+//! - `schedule` lets many orders be in flight while the lines of one product keep their order.
+//! - `client`, `wire` and `requests` are an HTTP/1.1 client that costs little, since it shares the machine with
+//!   the server that it measures.
+//! - `opening` and `replay` write; `stream` listens; `ledger` holds what was acknowledged and what was seen;
+//!   `prove` compares.
 
+mod client;
+mod config;
+mod histogram;
+mod ledger;
+mod offsets;
+mod opening;
+mod progress;
+mod prove;
+mod replay;
+mod requests;
+mod schedule;
+mod shop;
+mod stream;
+mod verdict;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use config::{LoadConfig, LoadError};
+pub use shop::{Shop, ShopLine, ShopOrder, ShopProduct};
+pub use verdict::{Fault, FaultKind, Latency, ProofFigures, StreamFigures, Verdict};
+
+use client::{Client, Target};
+use ledger::{Ledger, SharedLedger};
+use progress::{Phase, Progress};
+
+/// Replays the shop and proves the outcome.
+///
+/// # Errors
+/// [`LoadError::Data`] when the transactions cannot be read, [`LoadError::Setting`] when a URL is not usable,
+/// [`LoadError::Unreachable`] when a service cannot be reached, at the start or for longer than
+/// [`LoadConfig::patience`] later.
+pub async fn run(config: LoadConfig) -> Result<Verdict, LoadError> {
+    config.validate()?;
+    let targets = Targets::resolve(&config)?;
+    let shop = Arc::new(Shop::read(config.data.as_deref(), config.lines_per_request)?);
+    for target in [&targets.api, &targets.analytics, &targets.stream] {
+        Client::new(target.clone(), config.patience).probe().await?;
+    }
+
+    let ledger: SharedLedger = Arc::new(Ledger::new().into());
+    let stream = stream::Reader::start(targets.stream.clone(), ledger.clone(), config.patience).await?;
+    let mut analytics = Client::new(targets.analytics.clone(), config.patience);
+    let archived_before = prove::flush_archive(&mut analytics, &stream.started_at).await?;
+
+    let progress = Progress::new(config.progress);
+    let run = uuid::Uuid::now_v7().simple().to_string();
+    let started = Instant::now();
+    progress.begin(Phase::Opening, shop.products.len());
+    let mut opening = opening::open_shop(&shop, &targets.api, &config, &run, &ledger, &progress).await?;
+    progress.begin(Phase::Replay, shop.lines.len());
+    let products = std::mem::take(&mut opening.products);
+    let replay = replay::replay(&shop, products, &targets.api, &config, &run, &ledger, &progress).await?;
+    let wrote = Instant::now();
+
+    progress.begin(Phase::Proof, replay.adjustments);
+    let caught_up = stream.catch_up(config.settle).await?;
+    let recent = prove::recent(&mut analytics, &ledger, config.settle).await?;
+    let archive = prove::archive(&mut analytics, &archived_before, &stream, config.settle, &ledger).await?;
+    prove::stock(&targets.api, &config, &ledger).await?;
+    let stream_figures = stream.stop().await;
+    progress.end();
+
+    let mut ledger = ledger.lock().expect("no holder of the ledger panics");
+    ledger.settle(if recent.covered { None } else { recent.oldest });
+    Ok(Verdict {
+        run,
+        continued: opening.existing > 0,
+        products: shop.products.len(),
+        products_created: opening.created,
+        products_found: opening.existing,
+        products_restocked: opening.restocked,
+        lines: shop.lines.len(),
+        lines_skipped_zero_quantity: shop.skipped_zero_quantity,
+        lines_skipped_without_code: shop.skipped_without_code,
+        requests: replay.requests,
+        adjustments: replay.adjustments,
+        opening_seconds: opening.seconds,
+        creates_per_second: per_second(opening.created, opening.seconds),
+        replay_seconds: replay.seconds,
+        adjustments_per_second: per_second(replay.adjustments, replay.seconds),
+        latency: Latency::of(&replay.latency, config.rate.is_some()),
+        retries: opening.retries + replay.retries,
+        stream: StreamFigures { caught_up_seconds: caught_up.as_secs_f64(), ..stream_figures },
+        proof: ProofFigures {
+            writes_acknowledged: ledger.acknowledged(),
+            crossings_expected: ledger.crossings(),
+            recent_events: recent.matched,
+            recent_covers_all: recent.covered,
+            archived_rows: archive.rows,
+            archived_objects: archive.objects,
+        },
+        total_seconds: started.elapsed().as_secs_f64(),
+        proof_seconds: wrote.elapsed().as_secs_f64(),
+        faults: ledger.take_faults(),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn per_second(count: usize, seconds: f64) -> f64 {
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
+}
+
+/// Where the three services are.
+struct Targets {
+    api: Target,
+    stream: Target,
+    analytics: Target,
+}
+
+impl Targets {
+    fn resolve(config: &LoadConfig) -> Result<Self, LoadError> {
+        let api = Target::parse("api", &config.api)?;
+        let beside = |what, url: &Option<String>, port, path| match url {
+            Some(url) => Target::parse(what, url),
+            None => Ok(api.beside(what, port, path)),
+        };
+        let stream = beside("notifications", &config.stream, 3001, "/events/stream")?;
+        let analytics = beside("analytics", &config.analytics, 8080, "")?;
+        Ok(Self { api, stream, analytics })
+    }
+}

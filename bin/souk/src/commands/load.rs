@@ -1,0 +1,63 @@
+//! `souk load`: replays a shop's transactions and proves that nothing was lost.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+
+use souk_load::{LoadConfig, LoadError};
+
+use crate::cli::LoadArgs;
+use crate::commands::runtime;
+use crate::failure::Failure;
+use crate::output;
+use crate::settings::{Flag, Layers, Purpose, Settings};
+
+/// Replays, proves and prints the verdict.
+///
+/// # Errors
+/// `Fault` when the proof found one, `Usage` for settings and unreadable transactions, `Unreachable` when a service
+/// cannot be reached.
+pub fn run(args: LoadArgs) -> Result<(), Failure> {
+    let flags = [
+        ("API_URL", "api", &args.api),
+        ("SSE_URL", "stream", &args.stream),
+        ("ANALYTICS_URL", "analytics", &args.analytics),
+    ];
+    let flags: BTreeMap<&'static str, Flag> = flags
+        .into_iter()
+        .filter_map(|(setting, name, value)| {
+            Some((setting, Flag { name: name.to_owned(), value: value.clone()? }))
+        })
+        .collect();
+    let settings = Settings::load(&Layers::of_process(flags, args.env_file.clone()), Purpose::Client)?;
+    for warning in &settings.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let config = config(&args, &settings);
+    let verdict = runtime()?.block_on(souk_load::run(config)).map_err(|error| match error {
+        LoadError::Setting(_) | LoadError::Data { .. } => Failure::Usage(error.to_string()),
+        LoadError::Unreachable { .. } => Failure::Unreachable(error.to_string()),
+        LoadError::Unexpected { .. } => Failure::Fault(error.to_string()),
+    })?;
+    if args.json {
+        output::print_json(&verdict);
+    } else {
+        output::print_line(&verdict.to_string());
+    }
+    if verdict.holds() { Ok(()) } else { Err(Failure::reported()) }
+}
+
+fn config(args: &LoadArgs, settings: &Settings) -> LoadConfig {
+    let given = |name: &str| settings.resolved[name].shown.is_some();
+    // Where only the api is named, the others are beside it; where nothing is, they are here, at the ports set.
+    let beside = |name: &str, url: &String| (given(name) || !given("API_URL")).then(|| url.clone());
+    LoadConfig {
+        data: args.data.clone(),
+        api: settings.api_url.clone(),
+        stream: beside("SSE_URL", &settings.sse_url),
+        analytics: beside("ANALYTICS_URL", &settings.analytics_url),
+        concurrency: args.concurrency.into(),
+        rate: args.rate.map(f64::from),
+        progress: std::io::stderr().is_terminal(),
+        ..LoadConfig::default()
+    }
+}

@@ -1,0 +1,141 @@
+//! What `souk up` tells when it is ready: a screen for people, or one log line with the same facts.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::output;
+use crate::telemetry::ALWAYS;
+
+/// Where everything is.
+#[derive(Debug)]
+pub struct Facts {
+    pub api: SocketAddr,
+    pub notifications: SocketAddr,
+    pub analytics: SocketAddr,
+    /// What is stored where: name, place, contents.
+    pub stores: Vec<Store>,
+    pub data_dir: String,
+    pub ready_in: Duration,
+}
+
+/// A store and what it holds.
+#[derive(Debug)]
+pub struct Store {
+    pub name: &'static str,
+    pub place: String,
+    pub holds: &'static str,
+}
+
+impl Facts {
+    /// Tells it: the screen when people read the standard output, the line otherwise.
+    pub fn tell(&self) {
+        if output::is_terminal() {
+            output::print(&self.screen(output::colours_wanted()));
+        } else {
+            tracing::info!(
+                target: ALWAYS,
+                api = url(self.api),
+                notifications = url(self.notifications),
+                analytics = url(self.analytics),
+                data_dir = self.data_dir,
+                ready_ms = u64::try_from(self.ready_in.as_millis()).unwrap_or(u64::MAX),
+                version = env!("CARGO_PKG_VERSION"),
+                "ready"
+            );
+        }
+    }
+
+    fn screen(&self, colours: bool) -> String {
+        let (bold, dim, reset) = if colours { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
+        let (api, notifications, analytics) = (url(self.api), url(self.notifications), url(self.analytics));
+        let mut text = String::new();
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(
+            text,
+            "\n{bold}souk {} is ready{reset} {dim}in {:.2} s{reset}\n",
+            env!("CARGO_PKG_VERSION"),
+            self.ready_in.as_secs_f64()
+        );
+        let services = [
+            ("api", &api, "products and stock"),
+            ("notifications", &notifications, "live events, at /events/stream"),
+            ("analytics", &analytics, "recent events, aggregates, summary, archive"),
+        ];
+        let wide = services.iter().map(|(_, url, _)| url.len()).max().unwrap_or_default();
+        for (name, url, does) in services {
+            let _ = writeln!(text, "  {bold}{name:<15}{reset}{url:<wide$}  {dim}{does}{reset}");
+        }
+        text.push('\n');
+        let wide = self.stores.iter().map(|store| store.place.chars().count()).max().unwrap_or_default();
+        for Store { name, place, holds } in &self.stores {
+            let _ = writeln!(text, "  {bold}{name:<15}{reset}{place:<wide$}  {dim}{holds}{reset}");
+        }
+        let open = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+        let _ = write!(
+            text,
+            "\n  {dim}create, watch, open:{reset}\n\
+             curl -X POST {api}/products -H \"Content-Type: application/json\" -d '{EXAMPLE}'\n\
+             curl -N -H \"Accept: text/event-stream\" {notifications}/events/stream\n\
+             {open} {api}/\n\n  {dim}Ctrl-C drains and ends, a second one aborts{reset}\n\n"
+        );
+        text
+    }
+}
+
+/// The product that the guide creates.
+const EXAMPLE: &str = r#"{"name":"Test Product","price":99.99,"stock":10,"sellerId":"seller1"}"#;
+
+/// Returns the URL under which this machine reaches a listener.
+pub fn url(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() || ip.is_loopback() => format!("http://localhost:{}", address.port()),
+        IpAddr::V4(_) | IpAddr::V6(_) => format!("http://{address}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            api: "127.0.0.1:3000".parse().unwrap(),
+            notifications: "0.0.0.0:3001".parse().unwrap(),
+            analytics: "[2001:db8::1]:8080".parse().unwrap(),
+            stores: vec![Store {
+                name: "catalog",
+                place: "./souk-data/souk.db".into(),
+                holds: "products (SQLite)",
+            }],
+            data_dir: "./souk-data".into(),
+            ready_in: Duration::from_millis(123),
+        }
+    }
+
+    #[test]
+    fn the_screen_names_urls_stores_and_lines_to_copy() {
+        insta::assert_snapshot!(facts().screen(false).replace("xdg-open", "open"), @r#"
+        souk 0.1.0 is ready in 0.12 s
+
+          api            http://localhost:3000      products and stock
+          notifications  http://localhost:3001      live events, at /events/stream
+          analytics      http://[2001:db8::1]:8080  recent events, aggregates, summary, archive
+
+          catalog        ./souk-data/souk.db  products (SQLite)
+
+          create, watch, open:
+        curl -X POST http://localhost:3000/products -H "Content-Type: application/json" -d '{"name":"Test Product","price":99.99,"stock":10,"sellerId":"seller1"}'
+        curl -N -H "Accept: text/event-stream" http://localhost:3001/events/stream
+        open http://localhost:3000/
+
+          Ctrl-C drains and ends, a second one aborts
+        "#);
+    }
+
+    #[test]
+    fn colours_only_where_wanted() {
+        assert!(facts().screen(true).contains('\x1b'));
+        assert!(!facts().screen(false).contains('\x1b'));
+    }
+}

@@ -1,0 +1,302 @@
+//! Kinds of values and how each is read.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+/// What a setting's text has to be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    Port,
+    Address,
+    Number {
+        min: u64,
+        max: u64,
+    },
+    /// A number, or `auto`.
+    NumberOrAuto {
+        min: u64,
+        max: u64,
+    },
+    /// A number of bytes with an optional unit.
+    Bytes {
+        min: u64,
+    },
+    /// A number with a unit from `ms` to `d`.
+    Duration {
+        min_ms: u64,
+    },
+    /// `*`, or origins with commas between.
+    Origins,
+    OneOf(&'static [&'static str]),
+    LogFilter,
+    Url,
+    Folder,
+    Text,
+}
+
+/// A value that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    Port(u16),
+    Address(IpAddr),
+    Number(u64),
+    Auto,
+    Duration(Duration),
+    Text(String),
+}
+
+/// Why a text is not what it has to be, and what it could be instead.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misread {
+    pub what: String,
+    pub remedy: String,
+}
+
+fn misread<T>(what: impl Into<String>, remedy: impl Into<String>) -> Result<T, Misread> {
+    Err(Misread { what: what.into(), remedy: remedy.into() })
+}
+
+impl Kind {
+    /// Returns the placeholder in `--help`.
+    pub fn placeholder(self) -> &'static str {
+        match self {
+            Self::Port => "PORT",
+            Self::Address => "ADDRESS",
+            Self::Number { .. } | Self::NumberOrAuto { .. } => "NUMBER",
+            Self::Bytes { .. } => "BYTES",
+            Self::Duration { .. } => "DURATION",
+            Self::Origins => "ORIGINS",
+            Self::OneOf(_) | Self::Text => "VALUE",
+            Self::LogFilter => "FILTER",
+            Self::Url => "URL",
+            Self::Folder => "DIR",
+        }
+    }
+
+    /// Reads `text`.
+    ///
+    /// # Errors
+    /// [`Misread`] says what is wrong and what would be right.
+    pub fn parse(self, text: &str) -> Result<Value, Misread> {
+        match self {
+            Self::Port => match text.parse() {
+                Ok(port) => Ok(Value::Port(port)),
+                Err(_) => misread("is not a port", "give a number from 0 to 65535, 0 for any free port"),
+            },
+            Self::Address => match text.parse() {
+                Ok(address) => Ok(Value::Address(address)),
+                Err(_) => misread(
+                    "is not an IP address",
+                    "give 127.0.0.1 for this machine alone, 0.0.0.0 or :: for all, or one address of it",
+                ),
+            },
+            Self::Number { min, max } => match text.parse() {
+                Ok(number) if (min..=max).contains(&number) => Ok(Value::Number(number)),
+                _ => misread("is not a number in range", format!("give a whole number from {min} to {max}")),
+            },
+            Self::NumberOrAuto { .. } if text == "auto" => Ok(Value::Auto),
+            Self::NumberOrAuto { min, max } => match text.parse() {
+                Ok(number) if (min..=max).contains(&number) => Ok(Value::Number(number)),
+                _ => misread(
+                    "is neither auto nor a number in range",
+                    format!("give auto or a whole number from {min} to {max}"),
+                ),
+            },
+            Self::Bytes { min } => parse_bytes(text, min),
+            Self::Duration { min_ms } => parse_duration(text, min_ms),
+            Self::Origins => match souk_http::Cors::parse(text) {
+                Ok(_) => Ok(Value::Text(text.to_owned())),
+                Err(why) => {
+                    misread(why, "give * or origins such as https://shop.example, with commas between")
+                }
+            },
+            Self::OneOf(allowed) if allowed.contains(&text) => Ok(Value::Text(text.to_owned())),
+            Self::OneOf(allowed) => {
+                misread("is not one of its values", format!("give {}", allowed.join(", ")))
+            }
+            Self::LogFilter => match EnvFilter::builder().parse(text) {
+                Ok(_) if text.split(',').all(names_a_level) => Ok(Value::Text(text.to_owned())),
+                _ => misread(
+                    "is not a log filter",
+                    "give error, warn, info, debug or trace, also by module: info,souk_api=debug",
+                ),
+            },
+            Self::Url => match text.parse::<http_like::Url>() {
+                Ok(_) => Ok(Value::Text(text.trim_end_matches('/').to_owned())),
+                Err(why) => misread(why, "give a URL such as http://localhost:3000"),
+            },
+            Self::Folder | Self::Text => Ok(Value::Text(text.to_owned())),
+        }
+    }
+}
+
+/// The filter itself would take a misspelt level for the name of a module.
+fn names_a_level(directive: &str) -> bool {
+    let level = directive.rsplit('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+    ["off", "error", "warn", "info", "debug", "trace"].contains(&level.as_str())
+}
+
+fn split_unit(text: &str) -> Option<(u64, &str)> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    Some((text[..digits].parse().ok()?, text[digits..].trim_start()))
+}
+
+fn parse_bytes(text: &str, min: u64) -> Result<Value, Misread> {
+    const REMEDY: &str =
+        "give a number of bytes, with B, KiB, MiB, GiB, TiB, kB, MB, GB or TB after it if you like";
+    let factor = |unit: &str| -> Option<u64> {
+        Some(match unit {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "TiB" => 1 << 40,
+            "kB" | "KB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "TB" => 1_000_000_000_000,
+            _ => return None,
+        })
+    };
+    let bytes = split_unit(text)
+        .and_then(|(number, unit)| number.checked_mul(factor(unit)?))
+        // SQLite and the kernel count in signed 64 bits.
+        .filter(|bytes| i64::try_from(*bytes).is_ok());
+    match bytes {
+        Some(bytes) if bytes >= min => Ok(Value::Number(bytes)),
+        Some(_) => misread("is too small to work with", format!("give at least {min} bytes")),
+        None => misread("is not a number of bytes", REMEDY),
+    }
+}
+
+/// Longer is the same as for ever, and would overflow what is computed with it.
+const LONGEST_MS: u64 = 36_500 * 86_400_000;
+
+fn parse_duration(text: &str, min_ms: u64) -> Result<Value, Misread> {
+    const REMEDY: &str = "give a number with a unit: 250ms, 30s, 15m, 36h or 7d";
+    let factor = |unit: &str| -> Option<u64> {
+        Some(match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        })
+    };
+    match split_unit(text) {
+        Some((number, "")) => {
+            misread("has no unit", format!("write {number}s if seconds are meant; {REMEDY}"))
+        }
+        Some((number, unit)) => match factor(unit).and_then(|factor| number.checked_mul(factor)) {
+            Some(ms) if ms < min_ms => misread(
+                "is too short",
+                format!("give at least {}", show_duration(Duration::from_millis(min_ms))),
+            ),
+            Some(ms) if ms > LONGEST_MS => misread("is too long", "give at most 36500d"),
+            Some(ms) => Ok(Value::Duration(Duration::from_millis(ms))),
+            None => misread("is not a duration", REMEDY),
+        },
+        None => misread("is not a duration", REMEDY),
+    }
+}
+
+/// Writes a duration as a setting would have it.
+pub fn show_duration(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    for (unit, factor) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
+        if ms > 0 && ms.is_multiple_of(factor) {
+            return format!("{}{unit}", ms / factor);
+        }
+    }
+    format!("{ms}ms")
+}
+
+/// The little of URLs that settings need.
+mod http_like {
+    use std::str::FromStr;
+
+    pub struct Url;
+
+    impl FromStr for Url {
+        type Err = &'static str;
+
+        fn from_str(text: &str) -> Result<Self, Self::Err> {
+            if text.starts_with("https://") {
+                return Err("is an https URL, which is not spoken here; name the service itself");
+            }
+            let Some(rest) = text.strip_prefix("http://") else { return Err("is not an http URL") };
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let host_and_port = authority.rsplit('@').next().unwrap_or_default();
+            let (host, port) = match host_and_port.rsplit_once(':') {
+                Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+                _ => (host_and_port, None),
+            };
+            if host.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                return Err("names no host");
+            }
+            if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+                return Err("has a port that is none");
+            }
+            Ok(Self)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: Kind = Kind::Duration { min_ms: 1_000 };
+
+    #[test]
+    fn reads_durations() {
+        for (text, seconds) in [("7d", 604_800), ("36h", 129_600), ("15m", 900), ("30s", 30), ("2500ms", 2)] {
+            let Ok(Value::Duration(duration)) = ANY.parse(text) else { panic!("{text}") };
+            assert_eq!(duration.as_secs(), seconds, "{text}");
+            assert_eq!(ANY.parse(&show_duration(duration)), ANY.parse(text));
+        }
+    }
+
+    #[test]
+    fn refuses_durations_that_could_be_misunderstood() {
+        for text in
+            ["", "0d", "7", "-1s", "1.5h", "7 days", "999ms", "99999999999999999999d", "1000000d", "d"]
+        {
+            assert!(ANY.parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_bytes() {
+        let kind = Kind::Bytes { min: 1024 };
+        assert_eq!(kind.parse("20GiB"), Ok(Value::Number(20 << 30)));
+        assert_eq!(kind.parse("5 MB"), Ok(Value::Number(5_000_000)));
+        for text in ["1023", "-5", "5X", "99999999TiB", "GiB", ""] {
+            assert!(kind.parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_log_level_is_no_module() {
+        for text in ["info", "WARN", "info,souk_api=debug", "souk_api=trace,off"] {
+            assert!(Kind::LogFilter.parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "inof", "info,", "souk_api", "souk_api=loud"] {
+            assert!(Kind::LogFilter.parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_urls() {
+        for text in ["http://localhost:3000", "http://[::1]:3000/x", "http://user:pass@shop.example/"] {
+            assert!(Kind::Url.parse(text).is_ok(), "{text}");
+        }
+        for text in ["localhost:3000", "http://", "http://:3000", "http://a b/", "http://a:99999", "ftp://a"]
+        {
+            assert!(Kind::Url.parse(text).is_err(), "{text}");
+        }
+    }
+}

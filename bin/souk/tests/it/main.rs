@@ -1,0 +1,15 @@
+//! souk as its users meet it: the real binary, over real sockets.
+//!
+//! - `architecture`: which crate may depend on which, and how long a file may be.
+//! - `settings`: what is refused before anything starts.
+//! - `help`: every command explains itself.
+//! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
+//!
+//! Starting and talking is in `support`.
+
+mod architecture;
+mod crash;
+mod help;
+mod settings;
+mod support;
+mod up;

@@ -1,0 +1,7 @@
+//! Boots the real binary and talks to it over plain sockets, with nothing of souk's own in between.
+
+mod http;
+mod process;
+
+pub use http::{Client, EventStream, Reply, eventually};
+pub use process::{Output, Souk, Start, run_souk};

@@ -1,0 +1,262 @@
+//! The binary as a child process.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::http::{Client, EventStream, PATIENCE};
+
+/// What a command that ran to its end left behind.
+#[derive(Debug)]
+pub struct Output {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// # Panics
+    /// When the standard output is not JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {}\n{}", self.stdout, self.stderr))
+    }
+}
+
+/// Returns the binary as a command with no settings but those that the test gives.
+fn souk() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
+    command.env_clear();
+    // Coverage and sanitizers talk through these.
+    for name in ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE", "RUST_BACKTRACE"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs `souk` with `args` in `folder` to its end.
+///
+/// # Panics
+/// When it does not start.
+pub fn run_souk(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
+    let output = souk().args(args).envs(env.iter().copied()).current_dir(folder).output();
+    let output = output.expect("the binary under test starts");
+    Output {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// How to start `souk up`: on free ports, with its data in `<folder>/data`.
+#[derive(Debug)]
+pub struct Start {
+    command: Command,
+}
+
+impl Start {
+    pub fn new(folder: &Path) -> Self {
+        let mut command = souk();
+        command.arg("up").arg("--data-dir").arg(folder.join("data")).current_dir(folder);
+        for port in ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT"] {
+            command.env(port, "0");
+        }
+        Self { command }
+    }
+
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    ///
+    /// # Panics
+    /// When it ends before or takes longer than the tests' patience; shows what it said.
+    pub fn start(self) -> Souk {
+        match self.try_start() {
+            Ok(souk) => souk,
+            Err(output) => panic!("souk up did not get ready: {output:#?}"),
+        }
+    }
+
+    /// Starts it and waits until it says that it is ready, or returns what it left behind.
+    pub fn try_start(mut self) -> Result<Souk, Output> {
+        let mut child = self.command.spawn().expect("the binary under test starts");
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
+        let ready = follow(&mut child, Arc::clone(&log));
+        // A planted bug may end the process right after it was ready; the ready line still counts.
+        match ready.recv_timeout(PATIENCE) {
+            Ok(ready) => Ok(Souk { ports: Ports::of(&ready), ready, child, log }),
+            Err(_) => {
+                let _ = child.kill();
+                let code = child.wait().ok().and_then(|status| status.code());
+                let stderr = log.lock().expect("no reader panics").join("\n");
+                Err(Output { code, stdout: String::new(), stderr })
+            }
+        }
+    }
+}
+
+/// Reads both outputs of `child` to their end; the receiver gets the ready line, or closes when stderr does.
+fn follow(child: &mut Child, log: Arc<Mutex<Vec<String>>>) -> Receiver<Value> {
+    let (sender, receiver) = channel();
+    let stderr = child.stderr.take().expect("stderr was asked for");
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let entry = serde_json::from_str::<Value>(&line);
+            log.lock().expect("no reader panics").push(line);
+            if let Ok(entry) = entry
+                && entry["message"] == "ready"
+            {
+                let _ = sender.send(entry);
+            }
+        }
+    });
+    let mut stdout = child.stdout.take().expect("stdout was asked for");
+    std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    receiver
+}
+
+/// Where the services are.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    pub api: u16,
+    pub notifications: u16,
+    pub analytics: u16,
+}
+
+impl Ports {
+    fn of(ready: &Value) -> Self {
+        let port = |service: &str| {
+            let url = ready[service].as_str().unwrap_or_else(|| panic!("no URL of {service} in {ready}"));
+            let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+            port.unwrap_or_else(|| panic!("no port in {url}"))
+        };
+        Self { api: port("api"), notifications: port("notifications"), analytics: port("analytics") }
+    }
+}
+
+/// A running `souk up`. Killed when dropped.
+#[derive(Debug)]
+pub struct Souk {
+    pub ports: Ports,
+    /// The ready line.
+    pub ready: Value,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Souk {
+    /// Starts it on free ports with its data in `<folder>/data`.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    pub fn start(folder: &Path) -> Self {
+        Start::new(folder).start()
+    }
+
+    pub fn api(&self) -> Client {
+        Client::new(self.ports.api)
+    }
+
+    pub fn notifications(&self) -> Client {
+        Client::new(self.ports.notifications)
+    }
+
+    pub fn analytics(&self) -> Client {
+        Client::new(self.ports.analytics)
+    }
+
+    /// Opens the stream, past its `ready`, so that whatever happens from now on is seen.
+    ///
+    /// # Panics
+    /// When the stream does not begin with `ready`.
+    pub fn stream(&self, query: &str) -> EventStream {
+        let mut stream = EventStream::open(self.ports.notifications, &format!("/events/stream{query}"));
+        let ready = stream.try_next().expect("the stream begins");
+        assert_eq!(ready.event.as_deref(), Some("ready"), "the stream begins with {ready:?}");
+        stream
+    }
+
+    /// Returns what it logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().expect("no reader panics").clone()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal, such as `libc::SIGTERM`.
+    ///
+    /// # Panics
+    /// When the system does not let us.
+    pub fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.id()).expect("process ids are positive ints");
+        #[expect(
+            unsafe_code,
+            reason = "kill has no safe form; the child was not waited for, so its id is its own"
+        )]
+        let result = unsafe { libc::kill(pid, signal) };
+        assert_eq!(result, 0, "could not send signal {signal}: {}", std::io::Error::last_os_error());
+    }
+
+    /// Returns how much memory it holds, in KiB.
+    ///
+    /// # Panics
+    /// When the system does not tell.
+    pub fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status =
+            status.unwrap_or_else(|error| panic!("memory is read from /proc, which Linux has: {error}"));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has a size");
+        line.trim().trim_end_matches(" kB").parse().expect("a size is a number of kB")
+    }
+
+    /// Kills it as a power cut would, and waits until it is gone.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Panics
+    /// When it is still there after the tests' patience.
+    pub fn terminate(mut self) -> ExitStatus {
+        self.signal(libc::SIGTERM);
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// When it is still there after the tests' patience.
+    pub fn wait(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "still running after {PATIENCE:?}: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Souk {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
