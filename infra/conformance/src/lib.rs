@@ -7,6 +7,7 @@
 //! souk_conformance::event_log_promises!(EmbeddedFixture);
 //! souk_conformance::event_store_promises!(EmbeddedFixture);
 //! souk_conformance::archive_promises!(EmbeddedFixture);
+//! souk_conformance::planted_lies!(EmbeddedFixture);
 //! ```
 //!
 //! Nothing here assumes more than the ports say: not one partition, not offsets that follow each other or begin
@@ -24,6 +25,7 @@ pub mod event_store;
 mod fixture;
 mod history;
 pub mod make;
+pub mod planted;
 mod shop;
 mod wait;
 

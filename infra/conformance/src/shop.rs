@@ -164,7 +164,7 @@ impl<F: Fixture> Shop<F> {
 
     /// Waits until the log has all that was answered so far, and returns it; in order within each partition.
     ///
-    /// A product named [`MARKER`] is created and deleted for this, which is not in what is returned: events reach the log in
+    /// A product named `marker` is created and deleted for this, which is not in what is returned: events reach the log in
     /// commit order, so once its last one is there, so is everything before it.
     pub async fn settled_log(&self) -> Vec<Logged> {
         let marker = self.product(MARKER, 100).await;

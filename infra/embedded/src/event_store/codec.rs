@@ -1,4 +1,4 @@
-//! How aggregates lie in columns: small numbers for windows and dimensions, 16 bytes for product ids, and the
+//! How aggregates lie in columns: one number for log, window and dimension, 16 bytes for product ids, and the
 //! measures as one compact blob, since most of them are 0 in most rows.
 
 use std::sync::Arc;
@@ -9,34 +9,35 @@ use souk_domain::Amount;
 use souk_ports::{Dimension, Measures, Window};
 use uuid::Uuid;
 
-/// Returns the number that stands for `window`.
-pub(super) fn window_code(window: Window) -> i64 {
-    match window {
+/// Dimensions take the lowest two bits of a series, windows the next two, the log's number the rest.
+const BITS: u32 = 4;
+
+/// Returns the number of a log's aggregate: `log` is the log's number in this file.
+pub(super) fn series(log: i64, window: Window, by: Dimension) -> i64 {
+    let window = match window {
         Window::Minute => 0,
         Window::Hour => 1,
         Window::Day => 2,
         Window::All => 3,
-    }
-}
-
-/// Returns the window of that number.
-pub(super) fn window_of(code: i64) -> Option<Window> {
-    Window::ALL.into_iter().find(|window| window_code(*window) == code)
-}
-
-/// Returns the number that stands for `by`.
-pub(super) fn dimension_code(by: Dimension) -> i64 {
-    match by {
+    };
+    let dimension = match by {
         Dimension::Total => 0,
         Dimension::Seller => 1,
         Dimension::Category => 2,
         Dimension::Product => 3,
-    }
+    };
+    log << BITS | window << 2 | dimension
 }
 
-/// Returns the dimension of that number.
-pub(super) fn dimension_of(code: i64) -> Option<Dimension> {
-    Dimension::ALL.into_iter().find(|by| dimension_code(*by) == code)
+/// Returns window and dimension of a series of `log`.
+pub(super) fn series_of(log: i64, code: i64) -> Option<(Window, Dimension)> {
+    let all = Window::ALL.into_iter().flat_map(|window| Dimension::ALL.map(|by| (window, by)));
+    all.into_iter().find(|(window, by)| series(log, *window, *by) == code)
+}
+
+/// Returns the series of `log`: from, and before.
+pub(super) fn series_range(log: i64) -> (i64, i64) {
+    (log << BITS, (log + 1) << BITS)
 }
 
 /// A key as it is stored.

@@ -10,9 +10,7 @@ use souk_ports::{
     Partition, RefusedItem, Window, fault,
 };
 
-use super::codec::{
-    StoredKey, decode_measures, dimension_code, dimension_of, encode_measures, window_code, window_of,
-};
+use super::codec::{StoredKey, decode_measures, encode_measures, series, series_of, series_range};
 
 /// Returns the table that holds items of `by`.
 fn table(by: Dimension) -> &'static str {
@@ -30,16 +28,16 @@ struct Adder<'c> {
 
 impl<'c> Adder<'c> {
     fn prepare(connection: &'c Connection, table: &str) -> rusqlite::Result<Self> {
-        let at = "log = ?1 AND win = ?2 AND dim = ?3 AND bucket = ?4 AND key = ?5 AND partition = ?6";
+        let at = "series = ?1 AND bucket = ?2 AND key = ?3 AND partition = ?4";
         Ok(Self {
             select: connection
                 .prepare_cached(&format!("SELECT counted, measures FROM {table} WHERE {at}"))?,
             insert: connection.prepare_cached(&format!(
-                "INSERT INTO {table} (log, win, dim, bucket, key, partition, counted, measures)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING"
+                "INSERT INTO {table} (series, bucket, key, partition, counted, measures)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING"
             ))?,
             update: connection
-                .prepare_cached(&format!("UPDATE {table} SET counted = ?7, measures = ?8 WHERE {at}"))?,
+                .prepare_cached(&format!("UPDATE {table} SET counted = ?5, measures = ?6 WHERE {at}"))?,
             expect_new: false,
         })
     }
@@ -53,20 +51,19 @@ impl<'c> Adder<'c> {
         blob: &mut Vec<u8>,
     ) -> rusqlite::Result<Option<Offset>> {
         let AggregateKey { window, by, bucket, key } = &delta.key;
-        let (win, dim, bucket) =
-            (window_code(*window), dimension_code(*by), bucket.map_or(0, Timestamp::millis));
+        let (series, bucket) = (series(log, *window, *by), bucket.map_or(0, Timestamp::millis));
         let key = StoredKey::new(*by, key);
         let last = delta.last.cast_signed();
         let insert = |this: &mut Self, blob: &mut Vec<u8>| {
             encode_measures(&delta.measures, blob);
-            this.insert.execute(params![log, win, dim, bucket, key, partition, last, &*blob])
+            this.insert.execute(params![series, bucket, key, partition, last, &*blob])
         };
         if self.expect_new && insert(self, blob)? == 1 {
             return Ok(None);
         }
         let stored = self
             .select
-            .query_row(params![log, win, dim, bucket, key, partition], |row| {
+            .query_row(params![series, bucket, key, partition], |row| {
                 Ok((row.get::<_, i64>(0)?.cast_unsigned(), read_measures(row, 1)?))
             })
             .optional()?;
@@ -80,7 +77,7 @@ impl<'c> Adder<'c> {
         }
         measures.merge(&delta.measures);
         encode_measures(&measures, blob);
-        self.update.execute(params![log, win, dim, bucket, key, partition, last, &*blob])?;
+        self.update.execute(params![series, bucket, key, partition, last, &*blob])?;
         Ok(None)
     }
 }
@@ -112,16 +109,16 @@ pub(super) fn aggregates(
 ) -> rusqlite::Result<AggregatePage> {
     let mut page = Page { query, items: Vec::new() };
     let range = Range::new(query);
-    let (win, dim) = (window_code(query.window), dimension_code(query.by));
+    let series = series(log, query.window, query.by);
     match &query.key {
         None => {
             let mut statement = connection.prepare_cached(&format!(
-                "SELECT bucket, key, measures FROM {} WHERE log = ?1 AND win = ?2 AND dim = ?3
-                 AND (bucket, key) > (?4, ?5) AND bucket < ?6 ORDER BY bucket, key, partition",
+                "SELECT bucket, key, measures FROM {} WHERE series = ?1
+                 AND (bucket, key) > (?2, ?3) AND bucket < ?4 ORDER BY bucket, key, partition",
                 table(query.by)
             ))?;
             let after = range.key.as_deref().map_or(StoredKey::Lowest, |key| StoredKey::new(query.by, key));
-            let mut rows = statement.query(params![log, win, dim, range.bucket, after, range.end])?;
+            let mut rows = statement.query(params![series, range.bucket, after, range.end])?;
             while !page.is_full()
                 && let Some(row) = rows.next()?
             {
@@ -134,14 +131,14 @@ pub(super) fn aggregates(
             let given = range.key.as_deref().is_some_and(|after| after >= &**key);
             let first = if given { range.bucket.saturating_add(1) } else { range.bucket };
             if query.by == Dimension::Product {
-                product_buckets(connection, log, win, &stored, (first, range.end), &mut page)?;
+                product_buckets(connection, series, &stored, (first, range.end), &mut page)?;
             } else {
                 let mut statement = connection.prepare_cached(
                     "SELECT bucket, key, measures FROM items INDEXED BY items_by_key
-                     WHERE log = ?1 AND win = ?2 AND dim = ?3 AND key = ?4 AND bucket >= ?5 AND bucket < ?6
+                     WHERE series = ?1 AND key = ?2 AND bucket >= ?3 AND bucket < ?4
                      ORDER BY bucket, partition",
                 )?;
-                let mut rows = statement.query(params![log, win, dim, stored, first, range.end])?;
+                let mut rows = statement.query(params![series, stored, first, range.end])?;
                 while !page.is_full()
                     && let Some(row) = rows.next()?
                 {
@@ -159,26 +156,23 @@ pub(super) fn aggregates(
 /// at most one bucket a day, and the table is in the order of buckets.
 fn product_buckets(
     connection: &Connection,
-    log: i64,
-    win: i64,
+    series: i64,
     key: &StoredKey<'_>,
     (mut from, end): (i64, i64),
     page: &mut Page<'_>,
 ) -> rusqlite::Result<()> {
-    let dim = dimension_code(Dimension::Product);
     let mut next = connection.prepare_cached(
-        "SELECT bucket FROM product_items WHERE log = ?1 AND win = ?2 AND dim = ?3 AND bucket >= ?4
-         AND bucket < ?5 ORDER BY bucket LIMIT 1",
+        "SELECT bucket FROM product_items WHERE series = ?1 AND bucket >= ?2 AND bucket < ?3
+         ORDER BY bucket LIMIT 1",
     )?;
     let mut at = connection.prepare_cached(
         "SELECT bucket, key, measures FROM product_items
-         WHERE log = ?1 AND win = ?2 AND dim = ?3 AND bucket = ?4 AND key = ?5 ORDER BY partition",
+         WHERE series = ?1 AND bucket = ?2 AND key = ?3 ORDER BY partition",
     )?;
     while !page.is_full() {
-        let bucket: Option<i64> =
-            next.query_row(params![log, win, dim, from, end], |row| row.get(0)).optional()?;
+        let bucket: Option<i64> = next.query_row(params![series, from, end], |row| row.get(0)).optional()?;
         let Some(bucket) = bucket else { break };
-        let mut rows = at.query(params![log, win, dim, bucket, key])?;
+        let mut rows = at.query(params![series, bucket, key])?;
         while let Some(row) = rows.next()? {
             page.take(row)?;
         }
@@ -252,27 +246,28 @@ pub(super) fn scan(
             continue;
         }
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT win, dim, bucket, key, partition, counted, measures FROM {} WHERE log = ?1
-             AND (win, dim, bucket, key, partition) > (?2, ?3, ?4, ?5, ?6)
-             ORDER BY win, dim, bucket, key, partition LIMIT ?7",
+            "SELECT series, bucket, key, partition, counted, measures FROM {}
+             WHERE (series, bucket, key, partition) > (?1, ?2, ?3, ?4) AND series < ?5
+             ORDER BY series, bucket, key, partition LIMIT ?6",
             table(by)
         ))?;
         let limit = i64::try_from(limit - found.len()).unwrap_or(i64::MAX);
+        let (first, end) = series_range(log);
+        let read = |row: &Row<'_>| read_item(row, log);
         let rows = match after_here {
-            None => statement.query_map(params![log, -1, 0, 0, StoredKey::Lowest, 0, limit], read_item)?,
-            Some(ItemRow { key: AggregateKey { window, by, bucket, key }, partition, .. }) => statement
-                .query_map(
-                    params![
-                        log,
-                        window_code(*window),
-                        dimension_code(*by),
-                        bucket.map_or(0, Timestamp::millis),
-                        StoredKey::new(*by, key),
-                        partition,
-                        limit
-                    ],
-                    read_item,
-                )?,
+            None => statement.query_map(params![first, i64::MIN, StoredKey::Lowest, 0, end, limit], read)?,
+            Some(ItemRow { key: AggregateKey { window, by, bucket, key }, partition, .. }) => {
+                let bucket = bucket.map_or(0, Timestamp::millis);
+                let after = params![
+                    series(log, *window, *by),
+                    bucket,
+                    StoredKey::new(*by, key),
+                    partition,
+                    end,
+                    limit
+                ];
+                statement.query_map(after, read)?
+            }
         };
         for row in rows {
             found.push(row?);
@@ -281,15 +276,14 @@ pub(super) fn scan(
     Ok(found)
 }
 
-fn read_item(row: &Row<'_>) -> rusqlite::Result<ItemRow> {
-    let window = window_of(row.get(0)?).ok_or_else(|| unreadable(0))?;
-    let by = dimension_of(row.get(1)?).ok_or_else(|| unreadable(1))?;
-    let bucket = read_bucket(window, row.get(2)?);
+fn read_item(row: &Row<'_>, log: i64) -> rusqlite::Result<ItemRow> {
+    let (window, by) = series_of(log, row.get(0)?).ok_or_else(|| unreadable(0))?;
+    let bucket = read_bucket(window, row.get(1)?);
     Ok(ItemRow {
-        key: AggregateKey { window, by, bucket, key: read_key(row, 3)? },
-        partition: row.get(4)?,
-        counted: row.get::<_, i64>(5)?.cast_unsigned(),
-        measures: read_measures(row, 6)?,
+        key: AggregateKey { window, by, bucket, key: read_key(row, 2)? },
+        partition: row.get(3)?,
+        counted: row.get::<_, i64>(4)?.cast_unsigned(),
+        measures: read_measures(row, 5)?,
     })
 }
 

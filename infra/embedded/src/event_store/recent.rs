@@ -70,10 +70,7 @@ impl<'c> Filter<'c> {
     where
         ToSqlOutput<'static>: From<T>,
     {
-        let statement = connection.prepare_cached(&format!(
-            "SELECT \"offset\" FROM events WHERE {column} = ?3 AND \"offset\" >= ?1 AND \"offset\" < ?2
-             ORDER BY \"offset\" DESC LIMIT 1"
-        ))?;
+        let statement = connection.prepare_cached(&filter_sql(column))?;
         Ok(Self { statement, value: Some(ToSqlOutput::from(value)) })
     }
 
@@ -92,6 +89,14 @@ impl<'c> Filter<'c> {
             None => self.statement.query_row(params![low, high], |row| row.get(0)).optional(),
         }
     }
+}
+
+/// The statement that finds the newest row with a value in `column`, from the column's index alone.
+pub(super) fn filter_sql(column: &str) -> String {
+    format!(
+        "SELECT \"offset\" FROM events WHERE {column} = ?3 AND \"offset\" >= ?1 AND \"offset\" < ?2
+         ORDER BY \"offset\" DESC LIMIT 1"
+    )
 }
 
 /// Returns the newest offset from `low` to before `high` that all filters have.

@@ -27,7 +27,9 @@ impl EmbeddedFixture {
         };
         let backend =
             Embedded::open(&config, setup.clock.clone(), setup.ids.clone()).expect("the folder is free");
-        let archive = LocalFileSystem::new_with_prefix(backend.archive_dir()).expect("the archive exists");
+        let archive = LocalFileSystem::new_with_prefix(backend.archive_dir())
+            .expect("the archive exists")
+            .with_fsync(true);
         Self { backend, archive: Arc::new(archive), setup, folder }
     }
 }
@@ -70,3 +72,4 @@ souk_conformance::catalog_promises!(EmbeddedFixture);
 souk_conformance::event_log_promises!(EmbeddedFixture);
 souk_conformance::event_store_promises!(EmbeddedFixture);
 souk_conformance::archive_promises!(EmbeddedFixture);
+souk_conformance::planted_lies!(EmbeddedFixture);

@@ -1,0 +1,52 @@
+//! How analytics is doing: its store and its three consumers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use souk_http::{Check, Health, HealthCheck, Status};
+
+use crate::analytics::Shared;
+use crate::consumer::chain;
+
+/// Looks at the store and the consumers.
+pub(crate) struct AnalyticsHealth {
+    shared: Arc<Shared>,
+}
+
+impl AnalyticsHealth {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    async fn store(&self) -> Check {
+        match self.shared.store.health().await {
+            Ok(health) => {
+                let status = if health.problem.is_some() { Status::Degraded } else { Status::Ok };
+                Check { status, detail: health.problem.unwrap_or(health.detail), figures: health.figures }
+            }
+            Err(error) => Check { status: Status::Unavailable, detail: chain(&error), figures: Vec::new() },
+        }
+    }
+}
+
+#[async_trait]
+impl HealthCheck for AnalyticsHealth {
+    async fn check(&self) -> Health {
+        let store = self.store().await;
+        let reachable = store.status != Status::Unavailable;
+        let mut checks = vec![("eventStore", store)];
+        for state in self.shared.consumers() {
+            // The archive holds records back until its files are full or old; the others do not.
+            let patience = if state.name == self.shared.archiver.name {
+                self.shared.config.archive_max_age
+            } else {
+                Duration::ZERO
+            };
+            checks.push((state.name, state.check(patience)));
+        }
+        // A consumer that lags or waits does not keep queries from being answered.
+        let joined = self.shared.consumers().iter().all(|state| state.has_joined());
+        Health { ready: reachable && joined, checks }
+    }
+}
