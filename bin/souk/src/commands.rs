@@ -22,6 +22,9 @@ fn runtime() -> Result<Runtime, Failure> {
             static NUMBER: AtomicUsize = AtomicUsize::new(0);
             format!("souk-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
         })
+        // Blocking work is reads of SQLite, which has its own bound, one writer of figures and the archive's files;
+        // each thread more would keep memory of its own.
+        .max_blocking_threads(8)
         .enable_all()
         .build()
         .map_err(|error| {

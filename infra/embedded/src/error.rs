@@ -47,6 +47,16 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// A copy of one file was put beside a younger copy of another.
+    #[error("{} was consumed up to {position}, but the log ends at {end}: an older souk.db was put beside it; restore all files of DATA_DIR from the same copy", path.display())]
+    Ahead {
+        /// The file that is ahead.
+        path: PathBuf,
+        /// The position that it holds.
+        position: u64,
+        /// Where the log ends.
+        end: u64,
+    },
     /// SQLite cannot open the file.
     #[error("{} cannot be opened: {source}{}", path.display(), crate::sqlite::cause(source).map(|cause| format!("; {cause}")).unwrap_or_default())]
     Sqlite {

@@ -124,6 +124,7 @@ impl Embedded {
         let identity = identity(&connection, &*ids).map_err(error)?;
         let state = LogState::load(&connection).map_err(error)?;
         let analytics = AnalyticsDb::open(&dir.join("analytics.db"), None)?;
+        analytics.check_positions(identity, state.next_offset())?;
         let readers = Readers::new(&path, Some(&dir.join("search.db")));
         let log = EmbeddedEventLog::new(identity, readers.clone(), Some(state.clone()), analytics.clone());
         let indexer = Indexer::open(&dir.join("search.db"), &path, identity, log.clone())?;

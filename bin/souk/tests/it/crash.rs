@@ -107,7 +107,7 @@ fn assert_found(bug: &str, seed: u64, moment: Moment, clue: &str) {
     let (installation, mut writers) = writers(folder.path(), seed);
     let buggy = installation.with_bug(bug);
     let mut dice = operation::Dice::new(seed);
-    for kill in 0..MOST_KILLS {
+    for _ in 0..MOST_KILLS {
         let delay = Duration::from_micros(dice.roll(moment.longest_us()));
         work_until_killed(&buggy, &mut writers, moment, delay);
         let findings = findings(&buggy, &mut writers);

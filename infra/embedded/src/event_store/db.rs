@@ -77,6 +77,28 @@ impl AnalyticsDb {
         }
     }
 
+    /// Refuses positions beyond the log's end: events that come later would be taken for counted ones.
+    ///
+    /// # Errors
+    /// [`OpenError::Ahead`] when a group is beyond `end`.
+    pub fn check_positions(&self, log: LogId, end: Offset) -> Result<(), OpenError> {
+        let error = |e| OpenError::sqlite(&self.path, e);
+        let connection = sqlite::open_reader(&self.path).map_err(error)?;
+        let furthest: Option<i64> = connection
+            .query_row(
+                "SELECT max(next) FROM consumer_positions WHERE log = (SELECT id FROM logs WHERE log = ?1)",
+                [signed(log)],
+                |row| row.get(0),
+            )
+            .map_err(error)?;
+        match furthest.map(i64::cast_unsigned) {
+            Some(position) if position > end => {
+                Err(OpenError::Ahead { path: self.path.clone(), position, end })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Notes that `group` is done with everything of `partition` before `next`; durable when it returns.
     ///
     /// # Errors

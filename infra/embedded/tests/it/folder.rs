@@ -81,3 +81,16 @@ async fn a_file_that_is_no_database_is_named() {
     let message = open(dir.path()).err().unwrap().to_string();
     assert!(message.contains("souk.db") && message.contains("not a database"), "{message}");
 }
+
+#[tokio::test]
+async fn an_older_catalog_beside_younger_figures_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let mut consumer = store.log().consumer("analytics-service-aggregates").await.unwrap();
+    consumer.next(Duration::ZERO).await.unwrap();
+    consumer.commit(0, 1000).await.unwrap();
+    drop(consumer);
+    store.close().await;
+    let message = open(dir.path()).err().unwrap().to_string();
+    assert!(message.contains("consumed up to 1000") && message.contains("same copy"), "{message}");
+}
