@@ -29,7 +29,7 @@ const TOOLS: &[Tool] = &[
     Tool { command: "rustc", why: "builds everything", remedy: "install it from https://rustup.rs" },
     Tool {
         command: "cc",
-        why: "compiles the SQLite, zstd and mimalloc that are built in",
+        why: "compiles the SQLite and zstd that are built in",
         remedy: "install a C compiler, on Debian and Ubuntu `apt-get install gcc libc6-dev`",
     },
 ];
@@ -71,7 +71,8 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     if count.ignored > 0 {
         println!("{} ignored: a test that cannot run has to fail and say what it needs", count.ignored);
     }
-    println!("{} passed, {} failed in {} s", count.passed, count.failed, began.elapsed().as_secs());
+    println!("{} s", began.elapsed().as_secs());
+    println!("{} passed, {} failed", count.passed, count.failed);
     if !status.success() && count.failed == 0 {
         println!("cargo test ended with {status} all the same; its own output says why");
     }

@@ -17,19 +17,17 @@ const MAX_LENGTH: usize = 255;
 /// Reads `Idempotency-Key`; `answer` makes the answer that is stored and replayed.
 ///
 /// # Errors
-/// `malformed-request` unless it is 1 to 255 visible ASCII characters, once.
+/// `malformed-request` unless it is 1 to 255 printable ASCII characters, spaces included, once.
 pub(crate) fn of(
     parts: &Parts,
     body: &Bytes,
     answer: fn(&[Applied]) -> Answer,
 ) -> Result<Option<Idempotency>, Problem> {
     let Some(key) = request::single(&parts.headers, IDEMPOTENCY_KEY)? else { return Ok(None) };
-    if !(1..=MAX_LENGTH).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !(1..=MAX_LENGTH).contains(&key.len()) || !key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Err(Problem::new(
             Code::MalformedRequest,
-            format!(
-                "header '{IDEMPOTENCY_KEY}' must have 1 to {MAX_LENGTH} visible ASCII characters without spaces"
-            ),
+            format!("header '{IDEMPOTENCY_KEY}' must have 1 to {MAX_LENGTH} printable ASCII characters"),
         ));
     }
     Ok(Some(Idempotency { key: key.into(), fingerprint: fingerprint(parts, body), answer }))

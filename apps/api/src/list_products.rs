@@ -48,16 +48,38 @@ pub(crate) async fn list_products(
 }
 
 fn query(params: &Params) -> Result<ProductQuery, Problem> {
-    let (sort, descending) = sort(params.get("sort").unwrap_or("-createdAt"))?;
+    // All are read before any is refused, so that every fault is named at once.
+    let sort = sort(params.get("sort").unwrap_or("-createdAt"));
+    let seller_id = text(params, "sellerId", SellerId::new);
+    let category = text(params, "category", Category::new);
+    let sku = text(params, "sku", Sku::new);
+    let low_stock = params.parsed("lowStock", "true or false");
+    let limit = params.limit(DEFAULT_LIMIT, MAX_LIMIT);
+    let faults: Vec<&str> = [
+        seller_id.as_ref().err(),
+        category.as_ref().err(),
+        sku.as_ref().err(),
+        low_stock.as_ref().err(),
+        sort.as_ref().err(),
+        limit.as_ref().err(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(Problem::detail)
+    .collect();
+    if faults.len() > 1 {
+        return Err(Problem::new(Code::MalformedRequest, faults.join("; ")));
+    }
+    let (sort, descending) = sort?;
     Ok(ProductQuery {
-        seller_id: text(params, "sellerId", SellerId::new)?,
-        category: text(params, "category", Category::new)?,
-        sku: text(params, "sku", Sku::new)?,
+        seller_id: seller_id?,
+        category: category?,
+        sku: sku?,
         words: params.get("q").map(query_tokens).unwrap_or_default(),
-        low_stock: params.parsed("lowStock", "true or false")?,
+        low_stock: low_stock?,
         sort,
         descending,
-        limit: params.limit(DEFAULT_LIMIT, MAX_LIMIT)?,
+        limit: limit?,
         cursor: params.get("cursor").map(str::to_owned),
     })
 }
@@ -135,6 +157,16 @@ mod tests {
     fn newest_first_unless_told_otherwise() {
         let query = query(&Params::default()).unwrap();
         assert_eq!((query.sort, query.descending, query.limit), (ProductSort::CreatedAt, true, 50));
+    }
+
+    #[test]
+    fn all_bad_parameters_are_named_at_once() {
+        let text = "sellerId=a%20b&category=&sku=&lowStock=1&sort=price&limit=0";
+        let problem = Params::parse(Some(text), &PARAMS).and_then(|params| query(&params)).unwrap_err();
+        assert_eq!(problem.code(), Code::MalformedRequest);
+        for name in ["sellerId", "category", "sku", "lowStock", "sort", "limit"] {
+            assert!(problem.detail().contains(&format!("'{name}'")), "{name} in {}", problem.detail());
+        }
     }
 
     #[test]

@@ -23,7 +23,14 @@ pub(crate) fn of_order(error: ExecuteError) -> Problem {
             let error = of_rejection(&refusal.rejection);
             let pointer = format!("/items/{}", refusal.index);
             let line = FieldError::new(pointer, error.code().as_str(), refusal.rejection.to_string());
-            members(&refusal.rejection).into_iter().fold(line, |line, (name, value)| line.with(name, value))
+            let line = members(&refusal.rejection)
+                .into_iter()
+                .fold(line, |line, (name, value)| line.with(name, value));
+            // Each line tells what is at hand: of a product that is not there, nothing can be.
+            match refusal.rejection {
+                Rejection::NotFound { .. } => line.with("stock", Value::Null),
+                _ => line,
+            }
         });
         let problem = of_rejection(&first.rejection);
         let detail = format!("/items/{}: {}; nothing was written", first.index, problem.detail());

@@ -20,6 +20,7 @@ mod request_id;
 mod server;
 mod service;
 mod shutdown;
+mod unreadable;
 
 pub use body::{BODY_LIMIT, drain, read_json};
 pub use code::Code;

@@ -2,6 +2,7 @@
 //!
 //! Handles are looked up once for each endpoint, method and status, never for each request.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -55,10 +56,40 @@ impl Metrics {
     }
 }
 
-/// Writes a registry as text.
+/// Writes a registry as OpenMetrics text.
 pub(crate) fn render(registry: &Registry) -> String {
     let mut text = String::new();
     encode(&mut text, registry).expect("writing to a string cannot fail");
+    text
+}
+
+/// Turns OpenMetrics text into the Prometheus text format 0.0.4, which names a counter and an info with their suffix,
+/// knows no type `info`, which its parsers refuse, and has neither units nor an end mark.
+pub(crate) fn to_prometheus(open: &str) -> String {
+    let mut text = String::with_capacity(open.len());
+    let mut help = None;
+    for line in open.lines() {
+        if let Some(words) = line.strip_prefix("# HELP ") {
+            // Comes before the type, which decides on the name.
+            help = words.split_once(' ').map(|(_, words)| words);
+        } else if let Some((name, kind)) =
+            line.strip_prefix("# TYPE ").and_then(|type_| type_.split_once(' '))
+        {
+            let (suffix, kind) = match kind {
+                "counter" => ("_total", "counter"),
+                "info" => ("_info", "gauge"),
+                "unknown" => ("", "untyped"),
+                other => ("", other),
+            };
+            if let Some(help) = help.take() {
+                let _ = writeln!(text, "# HELP {name}{suffix} {help}");
+            }
+            let _ = writeln!(text, "# TYPE {name}{suffix} {kind}");
+        } else if !line.starts_with('#') {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
     text
 }
 

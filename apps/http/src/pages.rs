@@ -83,8 +83,8 @@ fn html(title: &str, body: &str) -> Response {
 
 /// Writes text with every word that begins with `/`, `http://` or `https://` as a link.
 fn link_paths(page: &mut String, text: &str) {
-    for piece in text.split_inclusive([' ', '\n', ',']) {
-        let word = piece.trim_end_matches([' ', '\n', ',']);
+    for piece in text.split_inclusive([' ', '\n', ',', ';']) {
+        let word = piece.trim_end_matches([' ', '\n', ',', ';']);
         let is_link = ["/", "http://", "https://"].iter().any(|start| word.starts_with(start));
         if is_link && !word.contains('{') {
             let (word, rest) = (escape(word), escape(&piece[word.len()..]));
@@ -106,11 +106,11 @@ mod tests {
     #[test]
     fn links_places_and_escapes_the_rest() {
         let mut page = String::new();
-        link_paths(&mut page, "/products, /products/{id} <b> http://localhost:3001/");
+        link_paths(&mut page, "/products, /products/{id} <b> http://localhost:3001/; /health");
         assert_eq!(
             page,
             "<a href=\"/products\">/products</a>, /products/{id} &lt;b&gt; \
-             <a href=\"http://localhost:3001/\">http://localhost:3001/</a>"
+             <a href=\"http://localhost:3001/\">http://localhost:3001/</a>; <a href=\"/health\">/health</a>"
         );
     }
 

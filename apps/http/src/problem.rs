@@ -150,16 +150,20 @@ impl Problem {
 
     /// Renders the document; without an instance and an id where these are not known.
     pub(crate) fn render(&self, instance: Option<&str>, request_id: Option<&HeaderValue>) -> Response {
-        let document =
-            Document { problem: &self.0, instance, request_id: request_id.and_then(|id| id.to_str().ok()) };
-        let body = serde_json::to_vec(&document).expect("strings and JSON values always serialise");
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(Body::from(self.document(instance, request_id)));
         *response.status_mut() = self.0.code.status();
         response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
         if let Some(seconds) = self.0.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+
+    /// Returns the document alone.
+    pub(crate) fn document(&self, instance: Option<&str>, request_id: Option<&HeaderValue>) -> Vec<u8> {
+        let document =
+            Document { problem: &self.0, instance, request_id: request_id.and_then(|id| id.to_str().ok()) };
+        serde_json::to_vec(&document).expect("strings and JSON values always serialise")
     }
 
     fn inner(&mut self) -> &mut Inner {

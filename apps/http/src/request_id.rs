@@ -24,7 +24,7 @@ fn is_sane(id: &[u8]) -> bool {
 
 /// Makes an id that is unique across processes: 16 random hexadecimal digits of this one, and a count. A UUID for each
 /// request would cost a draw of random numbers on the hottest path.
-fn make() -> HeaderValue {
+pub(crate) fn make() -> HeaderValue {
     static PROCESS: LazyLock<[u8; 17]> = LazyLock::new(|| {
         let mut prefix = [b'-'; 17];
         // The last eight bytes of a version 7 UUID are its random ones.

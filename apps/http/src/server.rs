@@ -23,11 +23,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::limit::Permit;
 use crate::manners::Refused;
+use crate::unreadable::Answering;
 use crate::{ConnectionLimit, Refusal, Shutdown};
 
 /// Longest time from a connection's start, or the answer before, to the end of a request's head: cuts off slowloris
 /// clients and idle connections alike.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Longest time that sent bytes may stay unread by the other side's kernel: a client that never reads its answers
 /// must not hold a connection for ever. Readers of a stream may pause longer.
@@ -161,7 +162,7 @@ impl Acceptor {
         match self.limit.try_acquire() {
             Some(permit) => {
                 let app = App { router: self.router.clone(), refused: None };
-                let connection = self.http.serve_connection(TokioIo::new(stream), app);
+                let connection = self.http.serve_connection(TokioIo::new(Answering::new(stream)), app);
                 self.connections.spawn(Connection::new(connection, self.phases.clone(), Some(permit)));
             }
             None => self.refuse(stream),
@@ -174,7 +175,7 @@ impl Acceptor {
         let app = App { router: self.router.clone(), refused: Some(Refused(self.refusal)) };
         let mut http = self.http.clone();
         http.keep_alive(false).header_read_timeout(REFUSAL_TIMEOUT);
-        let connection = http.serve_connection(TokioIo::new(stream), app);
+        let connection = http.serve_connection(TokioIo::new(Answering::new(stream)), app);
         let connection = Connection::new(connection, self.phases.clone(), None);
         self.connections.spawn(async move {
             let _permit = permit;
@@ -245,7 +246,7 @@ pin_project! {
     /// A connection until it ends, is drained or aborted.
     struct Connection {
         #[pin]
-        http: http1::Connection<TokioIo<TcpStream>, App>,
+        http: http1::Connection<TokioIo<Answering<TcpStream>>, App>,
         #[pin]
         changed: OwnedNotified,
         is_registered: bool,
@@ -257,7 +258,7 @@ pin_project! {
 
 impl Connection {
     fn new(
-        http: http1::Connection<TokioIo<TcpStream>, App>,
+        http: http1::Connection<TokioIo<Answering<TcpStream>>, App>,
         phases: Arc<Phases>,
         permit: Option<Permit>,
     ) -> Self {

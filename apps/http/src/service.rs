@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::HeaderMap;
@@ -13,7 +14,7 @@ use http::header::ACCEPT;
 
 use crate::health::HealthPages;
 use crate::manners::MannersLayer;
-use crate::{Code, Cors, HealthCheck, Metrics, Problem, body, metrics, pages};
+use crate::{Code, Cors, HealthCheck, Metrics, Params, Problem, body, metrics, pages};
 
 /// A service as its callers see it.
 pub struct Service {
@@ -57,21 +58,28 @@ impl Service {
             .route("/readyz", get(async move || ready.ready().await))
             .route(
                 "/metrics",
-                get(async move |headers: HeaderMap| {
-                    pages::typed(Body::from(metrics::render(&registry)), metrics_type(&headers))
-                }),
+                get(async move |headers: HeaderMap| metrics_page(&headers, metrics::render(&registry))),
             )
             .route("/problems/{code}", get(problem_page))
+            .route_layer(from_fn(no_params))
     }
 }
 
-/// The text is valid in both formats: what OpenMetrics adds are comments to the older one.
-fn metrics_type(headers: &HeaderMap) -> &'static str {
+/// Answers in the format that the client asks for, as Prometheus does; in the older one when it asks for none.
+fn metrics_page(headers: &HeaderMap, open: String) -> Response {
     let accepts = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accepts.contains("application/openmetrics-text") {
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        pages::typed(Body::from(open), "application/openmetrics-text; version=1.0.0; charset=utf-8")
     } else {
-        "text/plain; version=0.0.4; charset=utf-8"
+        pages::typed(Body::from(metrics::to_prometheus(&open)), "text/plain; version=0.0.4; charset=utf-8")
+    }
+}
+
+/// Refuses query parameters: the pages here have none.
+async fn no_params(request: Request, next: Next) -> Response {
+    match Params::parse(request.uri().query(), &[]) {
+        Ok(_) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
 }
 

@@ -105,10 +105,10 @@ pub(crate) fn push_gap(out: &mut Vec<u8>, reason: GapReason, from: &str, to: &Cu
     push_event(out, "gap", to, &Gap { reason, from, to: to.to_string() });
 }
 
-/// Appends `event: cursor`, which moves the id of a reader whose filter is quiet. Browsers keep the id of a block
-/// only when it has data, so there is an empty `data:`.
+/// Appends a heartbeat with `event: cursor`, which moves the id of a reader whose filter is quiet. Browsers keep the
+/// id of a block only when it has data, so there is an empty `data:`.
 pub(crate) fn push_cursor(out: &mut Vec<u8>, cursor: &Cursor) {
-    out.extend_from_slice(b"event: cursor\n");
+    out.extend_from_slice(b":\nevent: cursor\n");
     push_id(out, cursor);
     out.extend_from_slice(b"data:\n\n");
 }

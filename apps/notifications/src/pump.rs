@@ -32,7 +32,7 @@ pub(crate) async fn pump(hub: &Hub, log: &Arc<dyn EventLog>, state: &Mutex<PumpS
     };
     let mut framer = Framer::new(log.identity(), &from);
     hub.start(&from);
-    tracing::info!(partitions = from.len(), "following the log");
+    tracing::debug!(partitions = from.len(), "following the log");
     loop {
         let Err(error) = follow(hub, log, &mut framer, state, &mut backoff).await;
         failed(hub, state, &error, &mut backoff).await;

@@ -13,6 +13,9 @@ use crate::reader::Start;
 /// Of an id that is none of ours, so much is told back.
 const TOLD_CHARS: usize = 256;
 
+/// So long may an id be that browsers send across origins without asking first (WHATWG Fetch, CORS-safelisted).
+const LONGEST_ID: usize = 128;
+
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -87,5 +90,8 @@ pub(crate) async fn judge(asked: Asked, hub: &Hub, log: &dyn EventLog) -> Result
 }
 
 fn instead(reason: GapReason, asked: Cursor, from: Option<Vec<u64>>) -> Start {
-    Start { from, gap: Some((reason, asked.to_string())), asked: Some(asked) }
+    let text = asked.to_string();
+    // What is longer was made up, or comes from a log with more partitions: nothing that `ready` needs to keep.
+    let asked = (text.len() <= LONGEST_ID).then_some(asked);
+    Start { from, gap: Some((reason, text.chars().take(TOLD_CHARS).collect())), asked }
 }

@@ -20,10 +20,6 @@ mod wiring;
 
 use cli::{Cli, Command};
 
-/// Many small buffers move between threads here: it keeps memory flat where the system's allocator fragments.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {

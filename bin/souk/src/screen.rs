@@ -60,15 +60,24 @@ impl Facts {
         let services = [
             ("api", &api, "products and stock"),
             ("notifications", &notifications, "live events, at /events/stream"),
-            ("analytics", &analytics, "recent events, aggregates, summary, archive"),
+            ("analytics", &analytics, "recent events, figures, archive"),
         ];
         let wide = services.iter().map(|(_, url, _)| url.len()).max().unwrap_or_default();
         for (name, url, does) in services {
             let _ = writeln!(text, "  {bold}{name:<15}{reset}{url:<wide$}  {dim}{does}{reset}");
         }
         text.push('\n');
-        let wide = self.stores.iter().map(|store| store.place.chars().count()).max().unwrap_or_default();
+        let widest = |of: fn(&Store) -> &str| self.stores.iter().map(|store| of(store).chars().count()).max();
+        let mut wide = widest(|store| &store.place).unwrap_or_default();
+        let mut folder = String::new();
+        if 17 + wide + 2 + widest(|store| store.holds).unwrap_or_default() > COLUMNS {
+            // A long folder is told once.
+            let _ = writeln!(text, "  {bold}{:<15}{reset}{}", "data", self.data_dir);
+            folder = format!("{}/", self.data_dir.trim_end_matches('/'));
+            wide = wide.saturating_sub(folder.chars().count());
+        }
         for Store { name, place, holds } in &self.stores {
+            let place = place.strip_prefix(&folder).unwrap_or(place);
             let _ = writeln!(text, "  {bold}{name:<15}{reset}{place:<wide$}  {dim}{holds}{reset}");
         }
         let open = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
@@ -82,6 +91,9 @@ impl Facts {
         text
     }
 }
+
+/// Columns of the narrowest terminal in common use; only the lines to copy are longer.
+const COLUMNS: usize = 80;
 
 /// The product that the guide creates.
 const EXAMPLE: &str = r#"{"name":"Test Product","price":99.99,"stock":10,"sellerId":"seller1"}"#;
@@ -120,7 +132,7 @@ mod tests {
 
           api            http://localhost:3000      products and stock
           notifications  http://localhost:3001      live events, at /events/stream
-          analytics      http://[2001:db8::1]:8080  recent events, aggregates, summary, archive
+          analytics      http://[2001:db8::1]:8080  recent events, figures, archive
 
           catalog        ./souk-data/souk.db  products (SQLite)
 
@@ -131,6 +143,21 @@ mod tests {
 
           Ctrl-C drains and ends, a second one aborts
         "#);
+    }
+
+    #[test]
+    fn a_long_folder_is_told_once_so_that_every_table_line_fits() {
+        let folder = format!("/srv/{}", "long/".repeat(9));
+        let mut facts = facts();
+        facts.data_dir.clone_from(&folder);
+        facts.stores[0].place = format!("{folder}souk.db");
+        let screen = facts.screen(false);
+        assert!(
+            screen.contains(&format!("  data           {folder}\n  catalog        souk.db  products")),
+            "{screen}"
+        );
+        let table = screen.split("create, watch").next().unwrap();
+        assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     }
 
     #[test]

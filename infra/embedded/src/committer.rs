@@ -1,30 +1,34 @@
-//! The one thread that writes: takes everything that is queued, folds it, commits once, answers.
+//! The one thread that writes, and the queue before it.
+//!
+//! It takes everything that is queued and commits it at once, so that a batch grows with the time that a commit takes.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension, params};
-use souk_domain::{Event, Stock, Timestamp};
-use souk_ports::{
-    Answer, Clock, ErrorKind, ExecuteError, IdGenerator, Idempotency, LogRecord, Outcome, PortError,
-    UnitOfWork, fault,
-};
+use rusqlite::Connection;
+use souk_domain::Stock;
+use souk_ports::{Clock, ErrorKind, ExecuteError, IdGenerator, Outcome, PortError, UnitOfWork};
 use tokio::sync::oneshot;
 
-use crate::answers;
-use crate::batch::{Moment, Rows, UnitError};
 use crate::checkpoint::Checkpoints;
+use crate::commit::{Reply, Worker};
 use crate::log::LogState;
-use crate::sqlite;
 
 /// Units of work that may wait. At 30,000 a second a full queue is a quarter of a second: beyond that a client is
 /// better told to come back.
 const QUEUE: usize = 8192;
 /// Most commands in one transaction: bounds how long the first one waits for the last.
 const MAX_COMMANDS: usize = 512;
-type Reply = oneshot::Sender<Result<Outcome, ExecuteError>>;
+/// Commands of a usual batch from which on a small one is worth waiting for: the answers of the last commit bring the
+/// next requests in, and committing the first few of them alone would cost a sync for each handful. A lone writer
+/// never waits.
+const BUSY: usize = 8;
+/// How long such a wait is, and how often at most: together less than a sync to disk takes.
+const PAUSE: Duration = Duration::from_micros(100);
+const MAX_PAUSES: usize = 3;
+
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 
 enum Job {
@@ -55,16 +59,10 @@ impl Committer {
     pub fn start(parts: CommitterParts) -> rusqlite::Result<Self> {
         let (queue, jobs) = sync_channel(QUEUE);
         let problem = Arc::new(Mutex::new(None));
-        let rows = Rows::load(&parts.connection)?;
-        let last_time = parts
-            .connection
-            .query_row("SELECT time FROM events ORDER BY \"offset\" DESC LIMIT 1", [], |row| row.get(0))
-            .optional()?
-            .map_or(Timestamp::MIN, Timestamp::from_millis);
-        let worker = Worker { parts, rows, last_time, problem: problem.clone(), payload_bytes: 1024 };
+        let worker = Worker::new(parts, problem.clone())?;
         let thread = std::thread::Builder::new()
             .name("souk-committer".into())
-            .spawn(move || worker.run(&jobs))
+            .spawn(move || run(worker, &jobs))
             .expect("a thread can be started at start-up");
         Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), problem })
     }
@@ -110,245 +108,55 @@ impl Committer {
     }
 }
 
-struct Worker {
-    parts: CommitterParts,
-    rows: Rows,
-    last_time: Timestamp,
-    problem: Arc<Mutex<Option<String>>>,
-    /// Size of a recent payload: the next one's buffer.
-    payload_bytes: usize,
-}
-
-/// A batch's units with their answers, and what has to become visible once it is committed.
+/// Units taken from the queue for the next commit.
 #[derive(Default)]
-struct Batch {
-    answers: Vec<(Reply, Result<Outcome, ExecuteError>)>,
-    events: Vec<Event>,
-    /// Keys used by this batch: a duplicate in the same batch gets the first one's answer.
-    keys: Vec<(Idempotency, Answer)>,
+struct Gathered {
+    units: Vec<(UnitOfWork, Reply)>,
+    commands: usize,
 }
 
-impl Worker {
-    fn run(mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            let mut units = Vec::new();
-            let mut commands = 0;
-            let mut next = Some(first);
-            while let Some(job) = next {
-                match job {
-                    Job::Unit(unit, reply) => {
-                        commands += unit.commands.len();
-                        units.push((unit, reply));
-                    }
-                    Job::Maintenance(work) => {
-                        // What came before it is committed first.
-                        self.commit(std::mem::take(&mut units));
-                        commands = 0;
-                        work(&mut self.parts.connection);
-                    }
-                }
-                if commands >= MAX_COMMANDS {
-                    break;
-                }
-                next = jobs.try_recv().ok();
-            }
-            self.commit(units);
-            self.parts.checkpoints.between_batches(&self.parts.connection);
+impl Gathered {
+    /// Takes what is queued, up to the limit of a batch.
+    fn drain(&mut self, jobs: &Receiver<Job>, worker: &mut Worker) {
+        while self.commands < MAX_COMMANDS {
+            let Ok(job) = jobs.try_recv() else { return };
+            self.take(job, worker);
         }
     }
 
-    fn commit(&mut self, units: Vec<(UnitOfWork, Reply)>) {
-        if units.is_empty() {
-            return;
-        }
-        let now = self.parts.clock.now().max(self.last_time);
-        let mut batch = Batch::default();
-        let mut pending = units.into_iter();
-        let folded = self.fold(&mut pending, now, &mut batch);
-        let outcome = folded.and_then(|()| self.write(&mut batch, now));
-        match outcome {
-            Ok(records) => {
-                self.last_time = now;
-                self.rows.committed();
-                self.set_problem(None);
-                if !records.is_empty() {
-                    self.parts.log.publish(records);
-                }
-                for (reply, answer) in batch.answers {
-                    let _ = reply.send(answer);
-                }
+    fn take(&mut self, job: Job, worker: &mut Worker) {
+        match job {
+            Job::Unit(unit, reply) => {
+                self.commands += unit.commands.len();
+                self.units.push((unit, reply));
             }
-            Err(failure) => {
-                self.rows.rolled_back();
-                if !self.parts.connection.is_autocommit() {
-                    let _ = self.parts.connection.execute_batch("ROLLBACK");
-                }
-                let replies =
-                    batch.answers.into_iter().map(|(reply, _)| reply).chain(pending.map(|(_, reply)| reply));
-                self.fail(&failure, replies);
+            Job::Maintenance(work) => {
+                // What came before it is committed first.
+                worker.commit(std::mem::take(&mut self.units));
+                self.commands = 0;
+                work(&mut worker.parts.connection);
             }
         }
-    }
-
-    /// Opens the transaction and folds every unit in memory.
-    fn fold(
-        &mut self,
-        units: &mut impl Iterator<Item = (UnitOfWork, Reply)>,
-        now: Timestamp,
-        batch: &mut Batch,
-    ) -> Result<(), Failure> {
-        let connection = &self.parts.connection;
-        connection
-            .prepare_cached("BEGIN IMMEDIATE")
-            .and_then(|mut s| s.execute([]))
-            .map_err(Failure::before_commit)?;
-        let moment = Moment { now, default_threshold: self.parts.default_threshold, ids: &*self.parts.ids };
-        for (unit, reply) in units {
-            let answer = match fold_unit(connection, &mut self.rows, unit, &moment, batch) {
-                Ok(answer) => answer,
-                Err(error) => {
-                    batch.answers.push((reply, Err(ExecuteError::Overloaded(String::new()))));
-                    return Err(Failure::before_commit(error));
-                }
-            };
-            batch.answers.push((reply, answer));
-        }
-        Ok(())
-    }
-
-    /// Writes rows, events and answers, and commits.
-    fn write(&mut self, batch: &mut Batch, now: Timestamp) -> Result<Vec<LogRecord>, Failure> {
-        let connection = &self.parts.connection;
-        self.rows.write(connection).map_err(Failure::before_commit)?;
-        let mut records = Vec::with_capacity(batch.events.len());
-        let mut offset = self.parts.log.next_offset();
-        if !batch.events.is_empty() {
-            let mut insert = connection
-                .prepare_cached(
-                    "INSERT INTO events (\"offset\", seller_id, product_id, type, time, payload) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )
-                .map_err(Failure::before_commit)?;
-            for event in &batch.events {
-                let mut payload = Vec::with_capacity(self.payload_bytes);
-                souk_events::encode(event, &mut payload);
-                self.payload_bytes = payload.len() + 64;
-                insert
-                    .execute(params![
-                        i64::try_from(offset).expect("offsets stay below 2^63"),
-                        event.product.seller_id.as_str(),
-                        event.product.id.0.as_bytes(),
-                        i64::try_from(event.event_type().index()).expect("five types"),
-                        now.millis(),
-                        payload
-                    ])
-                    .map_err(Failure::before_commit)?;
-                records.push(LogRecord {
-                    partition: 0,
-                    offset,
-                    appended_at: now,
-                    payload: Bytes::from(payload),
-                });
-                offset += 1;
-            }
-        }
-        for (idempotency, answer) in &batch.keys {
-            answers::store(connection, idempotency, answer, now).map_err(Failure::before_commit)?;
-        }
-        if fault::planted("answer-before-commit") {
-            for (reply, answer) in std::mem::take(&mut batch.answers) {
-                let _ = reply.send(answer);
-            }
-            // Wide enough for a kill to fall between the answer and the commit.
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        connection
-            .prepare_cached("COMMIT")
-            .and_then(|mut s| s.execute([]))
-            .map_err(Failure::during_commit)?;
-        Ok(records)
-    }
-
-    fn fail(&self, failure: &Failure, replies: impl Iterator<Item = Reply>) {
-        let cause = sqlite::cause(&failure.error);
-        self.set_problem(Some(cause.map_or_else(|| failure.error.to_string(), str::to_owned)));
-        if cause.is_none() {
-            tracing::error!(error = %failure.error, "a batch of writes failed and was rolled back");
-        }
-        for reply in replies {
-            let _ = reply.send(Err(match cause {
-                // An I/O error during the commit leaves open what the next start finds in the file.
-                _ if failure.during_commit && !failure.is_full() => {
-                    ExecuteError::OutcomeUnknown(failure.error.to_string())
-                }
-                Some(cause) => ExecuteError::Overloaded(cause.to_owned()),
-                None => ExecuteError::Failed(
-                    PortError::new(ErrorKind::Internal, "a write failed")
-                        .with_source(std::io::Error::other(failure.error.to_string())),
-                ),
-            }));
-        }
-    }
-
-    fn set_problem(&self, problem: Option<String>) {
-        let mut current = self.problem.lock();
-        if *current == problem {
-            return;
-        }
-        match &problem {
-            Some(problem) => tracing::warn!("writes are refused: {problem}"),
-            None => tracing::info!("writes are accepted again"),
-        }
-        *current = problem;
     }
 }
 
-struct Failure {
-    error: rusqlite::Error,
-    during_commit: bool,
-}
-
-impl Failure {
-    fn before_commit(error: rusqlite::Error) -> Self {
-        Self { error, during_commit: false }
-    }
-
-    fn during_commit(error: rusqlite::Error) -> Self {
-        Self { error, during_commit: true }
-    }
-
-    /// A full disk fails before the commit's last page is written: the transaction is rolled back for certain.
-    fn is_full(&self) -> bool {
-        self.error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
-    }
-}
-
-fn fold_unit(
-    connection: &Connection,
-    rows: &mut Rows,
-    unit: UnitOfWork,
-    moment: &Moment<'_>,
-    batch: &mut Batch,
-) -> rusqlite::Result<Result<Outcome, ExecuteError>> {
-    if let Some(idempotency) = &unit.idempotency {
-        let known = match batch.keys.iter().find(|(used, _)| used.key == idempotency.key) {
-            Some((used, answer)) => Some((used.fingerprint, answer.clone())),
-            None => answers::load(connection, &idempotency.key, moment.now)?,
-        };
-        if let Some((fingerprint, answer)) = known {
-            let same = fingerprint == idempotency.fingerprint;
-            return Ok(if same { Ok(Outcome::Replayed(answer)) } else { Err(ExecuteError::KeyReused) });
-        }
-    }
-    match rows.fold(connection, &unit.commands, moment, &mut batch.events) {
-        Ok(applied) => {
-            if let Some(idempotency) = unit.idempotency {
-                let answer = (idempotency.answer)(&applied);
-                batch.keys.push((idempotency, answer));
+/// Works until every way to the queue is gone.
+fn run(mut worker: Worker, jobs: &Receiver<Job>) {
+    // Commands of a usual batch, as a moving average: tells a burst's beginning from a lone write.
+    let mut usual = 0_usize;
+    while let Ok(first) = jobs.recv() {
+        let mut gathered = Gathered::default();
+        gathered.take(first, &mut worker);
+        gathered.drain(jobs, &mut worker);
+        for _ in 0..MAX_PAUSES {
+            if usual < BUSY || gathered.commands * 2 >= usual {
+                break;
             }
-            Ok(Ok(Outcome::Applied(applied)))
+            std::thread::sleep(PAUSE);
+            gathered.drain(jobs, &mut worker);
         }
-        Err(UnitError::Refused(refusals)) => Ok(Err(ExecuteError::Rejected(refusals))),
-        Err(UnitError::Sqlite(error)) => Err(error),
+        usual = (usual * 3 + gathered.commands).div_ceil(4);
+        worker.commit(gathered.units);
+        worker.parts.checkpoints.between_batches(&worker.parts.connection);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::at_rest;
+
 /// A data folder that cannot be opened; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -57,6 +59,14 @@ pub enum OpenError {
         /// Where the log ends.
         end: u64,
     },
+    /// Its last changes cannot be brought in where nothing can be written.
+    #[error("{} was not closed in order and cannot be read where nothing can be written ({source}): its last changes are in {}; make the folder writable, or copy all of it to one that is and name that with --data-dir", path.display(), crate::at_rest::beside(path).display())]
+    Unsettled {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
     /// SQLite cannot open the file.
     #[error("{} cannot be opened: {source}{}", path.display(), crate::sqlite::cause(source).map(|cause| format!("; {cause}")).unwrap_or_default())]
     Sqlite {
@@ -70,6 +80,14 @@ pub enum OpenError {
 impl OpenError {
     pub(crate) fn folder(path: &Path, source: std::io::Error) -> Self {
         Self::Folder { path: path.to_owned(), source }
+    }
+
+    /// A file that cannot be opened for reading.
+    pub(crate) fn reading(path: &Path, source: rusqlite::Error) -> Self {
+        if at_rest::is_unwritable(&source) && at_rest::has_changes_beside(path) {
+            return Self::Unsettled { path: path.to_owned(), source };
+        }
+        Self::sqlite(path, source)
     }
 
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {

@@ -11,9 +11,11 @@
 //! One thread writes (`committer`), readers have connections of their own and never wait for it.
 
 mod answers;
+mod at_rest;
 mod batch;
 mod catalog;
 mod checkpoint;
+mod commit;
 mod committer;
 mod error;
 mod event_store;
@@ -168,7 +170,8 @@ impl Embedded {
         Ok(Self { catalog, log, event_store, data_dir: dir.clone(), writing: Some(writing) })
     }
 
-    /// Opens the folder for reading, beside a process that writes or without one.
+    /// Opens the folder for reading, beside a process that writes or without one. A folder that cannot be written is
+    /// read as it lies when it was closed in order.
     ///
     /// # Errors
     /// [`OpenError`]: there is no data, or it belongs to another version.
@@ -181,7 +184,7 @@ impl Embedded {
         if !path.is_file() {
             return Err(OpenError::Absent { path: data_dir.to_owned() });
         }
-        let connection = sqlite::open_reader(&path).map_err(|e| OpenError::sqlite(&path, e))?;
+        let connection = sqlite::open_reader(&path).map_err(|e| OpenError::reading(&path, e))?;
         sqlite::check_version(&connection, &path, &SCHEMA)?;
         let identity = stored_identity(&connection)
             .map_err(|e| OpenError::sqlite(&path, e))?

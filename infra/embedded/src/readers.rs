@@ -77,7 +77,7 @@ impl Inner {
         // Enough for the upper levels of every index; the rest is the operating system's to cache.
         connection.pragma_update(None, "cache_size", -2048)?;
         if let Some(path) = &self.attach {
-            connection.execute("ATTACH ?1 AS search", [path.to_string_lossy()])?;
+            sqlite::attach(&connection, path, "search")?;
         }
         Ok(connection)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use souk_ports::{ErrorKind, PortError};
 
-use crate::OpenError;
+use crate::{OpenError, at_rest};
 
 /// How long a statement waits for another process's lock, such as that of a shell opened on the file.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -60,17 +60,40 @@ fn migrate(
     Ok(())
 }
 
-/// Opens `path` for reading beside a writer.
+/// Opens `path` for reading beside a writer, or as it lies in a folder that cannot be written.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     // Read-write flags although nothing is written: a reader of a WAL file has to be able to recover its index.
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    reader(path, OpenFlags::SQLITE_OPEN_READ_WRITE).or_else(|error| {
+        if !at_rest::is_unwritable(&error) {
+            return Err(error);
+        }
+        // What another user's process has open can be read through the index that it keeps.
+        reader(path, OpenFlags::SQLITE_OPEN_READ_ONLY).or_else(|_| match at_rest::uri(path) {
+            Some(uri) => reader(Path::new(&uri), OpenFlags::SQLITE_OPEN_READ_ONLY),
+            None => Err(error),
+        })
+    })
+}
+
+fn reader(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(64);
+    // SQLite finds out at the first read only that it cannot.
+    connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
     Ok(connection)
+}
+
+/// Attaches the file at `path` to a reader as `name`.
+pub(crate) fn attach(connection: &Connection, path: &Path, name: &str) -> rusqlite::Result<()> {
+    let attach = |file: &str| connection.execute(&format!("ATTACH ?1 AS {name}"), [file]).map(drop);
+    attach(&path.to_string_lossy()).or_else(|error| match at_rest::uri(path) {
+        Some(uri) if at_rest::is_unwritable(&error) => attach(&uri),
+        _ => Err(error),
+    })
 }
 
 /// Checks that a file opened for reading has the schema that this version knows.

@@ -145,7 +145,7 @@ pub(crate) async fn run<S: Sink>(
             }
             Err(End::Failed(ConsumeError::Blocked(reason) | ConsumeError::Restart(reason))) => {
                 state.trouble(reason);
-                if pause(&mut backoff, &shutdown).await.is_err() {
+                if pause(&mut backoff, &state, &shutdown).await.is_err() {
                     return;
                 }
             }
@@ -221,7 +221,7 @@ async fn persist<S: Sink>(
             Err(ConsumeError::Blocked(reason)) => {
                 state.trouble(reason);
                 // A shutdown that comes now makes a last attempt in `session`.
-                if pause(backoff, shutdown).await.is_err() {
+                if pause(backoff, state, shutdown).await.is_err() {
                     return Ok(());
                 }
             }
@@ -230,10 +230,11 @@ async fn persist<S: Sink>(
     }
 }
 
-/// Waits before the next attempt; `Err` when the shutdown begins.
-async fn pause(backoff: &mut Backoff, shutdown: &Shutdown) -> Result<(), ()> {
+/// Waits before the next attempt, unless somebody wants it now; `Err` when the shutdown begins.
+async fn pause(backoff: &mut Backoff, state: &ConsumerState, shutdown: &Shutdown) -> Result<(), ()> {
     tokio::select! {
         () = tokio::time::sleep(backoff.next()) => Ok(()),
+        () = state.nudged() => Ok(()),
         () = shutdown.soft.cancelled() => Err(()),
     }
 }

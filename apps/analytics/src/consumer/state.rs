@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use souk_http::{Check, Status};
 use souk_ports::{Offset, Partition};
+use tokio::sync::Notify;
 
 use crate::metrics::ConsumerFigures;
 
@@ -24,6 +25,8 @@ pub(crate) struct ConsumerState {
     pub events: Counter,
     /// Records that are no events of ours.
     pub unreadable: Counter,
+    /// Cuts short a wait before the next attempt.
+    nudges: Notify,
     inner: Mutex<Inner>,
 }
 
@@ -32,6 +35,8 @@ struct Inner {
     joined: bool,
     positions: BTreeMap<Partition, Offset>,
     trouble: Option<String>,
+    /// Attempts that failed, since the start.
+    failures: u64,
     stopped: Option<String>,
     lag_events: u64,
     lag_seconds: f64,
@@ -47,10 +52,12 @@ impl ConsumerState {
             group: format!("{client_id}-{name}"),
             events,
             unreadable,
+            nudges: Notify::new(),
             inner: Mutex::new(Inner {
                 joined: false,
                 positions: BTreeMap::new(),
                 trouble: None,
+                failures: 0,
                 stopped: None,
                 lag_events: 0,
                 lag_seconds: 0.0,
@@ -93,6 +100,22 @@ impl ConsumerState {
             );
         }
         inner.trouble = Some(reason);
+        inner.failures += 1;
+    }
+
+    /// Returns how many attempts have failed.
+    pub fn failures(&self) -> u64 {
+        self.inner.lock().failures
+    }
+
+    /// Asks for the next attempt at once, when the last one failed.
+    pub fn nudge(&self) {
+        self.nudges.notify_one();
+    }
+
+    /// Waits for [`ConsumerState::nudge`].
+    pub async fn nudged(&self) {
+        self.nudges.notified().await;
     }
 
     /// Notes that the consumer goes on.

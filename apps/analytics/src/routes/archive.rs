@@ -1,6 +1,7 @@
 //! `GET /archive`: the archived objects; `POST /archive/flush`: archives everything now.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use super::{DEFAULT_LIMIT, MAX_LIMIT, Page, json_of, query};
 use crate::analytics::Shared;
 use crate::archive::{ArchivedObject, FlushRequest, ObjectQuery, ReadError, log_prefix, objects};
+use crate::consumer::{ConsumerState, caught_up};
 
 /// An object on the wire.
 #[derive(Serialize)]
@@ -57,15 +59,18 @@ pub(super) async fn list(
         None => None,
     };
     let wanted = ObjectQuery { from, to, after, limit: params.limit(DEFAULT_LIMIT, MAX_LIMIT)? };
-    let (found, more) = objects(&*shared.archive, log, &wanted).await.map_err(unreadable)?;
+    let (found, more) =
+        objects(&*shared.archive, log, &wanted).await.map_err(|error| unreadable(&shared, error))?;
     let next_cursor = found.last().filter(|_| more).map(|object| query::cursor(&[&object.key]));
     Ok(json_of(&Page { items: found.iter().map(Item::of).collect(), next_cursor }))
 }
 
-fn unreadable(error: ReadError) -> Problem {
+fn unreadable(shared: &Shared, error: ReadError) -> Problem {
     match error {
         ReadError::Store(_) => {
-            Problem::new(Code::Overloaded, "the archive cannot be read now").caused_by(error)
+            let cause = shared.archiver.problem().unwrap_or_else(|| "check where it is kept".to_owned());
+            Problem::new(Code::Overloaded, format!("the archive cannot be read now: {cause}"))
+                .caused_by(error)
         }
         ReadError::Damaged { .. } => Problem::internal(error),
     }
@@ -76,26 +81,38 @@ struct Flushed<'a> {
     objects: Vec<Item<'a>>,
 }
 
+/// How often a flush looks at the consumers.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Attempts that have to fail before a flush gives up: the first may have begun before the flush was asked for.
+const FAILURES: u64 = 2;
+
+/// How long a flush waits for recent events and aggregates after the archive has everything.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
 pub(super) async fn flush(
     State(shared): State<Arc<Shared>>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
     Params::parse(raw.as_deref(), &[])?;
     let bounds = shared.log.bounds().await?;
-    let targets = bounds.iter().map(|bounds| bounds.next).collect();
+    let targets: Vec<Offset> = bounds.iter().map(|bounds| bounds.next).collect();
     let (reply, written) = oneshot::channel();
+    let request = FlushRequest { targets: targets.clone(), reply };
     let ask = async {
-        shared.flushes.send(FlushRequest { targets, reply }).await.ok()?;
+        shared.flushes.send(request).await.ok()?;
         written.await.ok()
     };
     let written = tokio::select! {
         written = ask => written,
         () = tokio::time::sleep(shared.config.flush_timeout) => None,
-        // A consumer that has ended answers nobody.
-        () = stopped(&shared) => None,
+        () = hopeless(&shared) => None,
     };
     match written {
-        Some(objects) => Ok(json_of(&Flushed { objects: objects.iter().map(Item::of).collect() })),
+        Some(objects) => {
+            let _ = tokio::time::timeout(CATCH_UP, taken_in(&shared, &targets)).await;
+            Ok(json_of(&Flushed { objects: objects.iter().map(Item::of).collect() }))
+        }
         None => {
             let cause = shared.archiver.problem().unwrap_or_else(|| {
                 format!("not done within {} s; ask again", shared.config.flush_timeout.as_secs())
@@ -105,13 +122,45 @@ pub(super) async fn flush(
     }
 }
 
-/// Waits until the archive consumer has stopped for good.
-async fn stopped(shared: &Shared) {
-    let mut interval = tokio::time::interval(std::time::Duration::from_millis(100));
+/// Waits until the archive consumer has stopped for good, or has failed again although it was asked to try at once.
+async fn hopeless(shared: &Shared) {
+    let archiver = &shared.archiver;
+    let before = archiver.failures();
+    let mut interval = tokio::time::interval(LOOK);
     loop {
         interval.tick().await;
-        if shared.archiver.is_stopped() {
+        // A consumer that has ended answers nobody.
+        if archiver.is_stopped() || archiver.failures() >= before + FAILURES {
             return;
         }
+        if archiver.problem().is_some() {
+            archiver.nudge();
+        }
     }
+}
+
+/// Waits until recent events and aggregates have everything before `targets` too, so that whoever flushed finds it
+/// in every answer. One that is in trouble holds nobody up: `/progress` and `/health` tell of it.
+async fn taken_in(shared: &Shared, targets: &[Offset]) {
+    let mut interval = tokio::time::interval(LOOK);
+    for state in [&shared.recent, &shared.aggregates] {
+        while state.problem().is_none() && !has_all(shared, state, targets).await {
+            interval.tick().await;
+        }
+    }
+}
+
+async fn has_all(shared: &Shared, state: &ConsumerState, targets: &[Offset]) -> bool {
+    if !state.has_joined() {
+        return false;
+    }
+    for (partition, target) in (0..).zip(targets) {
+        // Another member's partition is not seen from here.
+        let Some(position) = state.position(partition) else { continue };
+        // Offsets have holes; a log that cannot be read now is asked again.
+        if !caught_up(&*shared.log, partition, position, *target).await.unwrap_or(false) {
+            return false;
+        }
+    }
+    true
 }

@@ -251,6 +251,45 @@ async fn nothing_is_committed_that_is_not_archived() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_says_soon_what_is_in_the_way_and_works_as_soon_as_it_is_not() {
+    let mut bed = Bed::new();
+    // Longer than the test waits for an answer.
+    bed.config.flush_timeout = Duration::from_secs(3600);
+    let running = bed.start();
+    bed.archive.puts_fail.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        bed.create("ann", 1).await;
+        let (status, body) = running.flush().await;
+        assert_eq!(
+            (status, &body["code"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &"overloaded".into()),
+            "{body}"
+        );
+        assert!(body["detail"].as_str().unwrap().contains("No space left on device"), "{body}");
+    }
+    running.health("archive", "degraded").await;
+    bed.archive.puts_fail.store(false, Ordering::SeqCst);
+    assert_eq!(running.flush().await.0, StatusCode::OK);
+    bed.assert_archive_equals_log().await;
+    running.health("archive", "ok").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_flush_every_answer_has_what_was_committed_before() {
+    let mut bed = Bed::new();
+    // So long would aggregates wait by themselves for more to come.
+    bed.config.flush_interval = Duration::from_millis(300);
+    let running = bed.start();
+    for round in 1..=3 {
+        bed.create("ann", 1).await;
+        assert_eq!(running.flush().await.0, StatusCode::OK);
+        assert_eq!(running.get("/summary").await["products"], round);
+        assert_eq!(running.get("/events").await["items"].as_array().unwrap().len(), round);
+        assert_eq!(running.get("/archive").await["items"].as_array().unwrap().len(), round);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_object_is_noticed() {
     let bed = Bed::new();
     let running = bed.start();

@@ -201,6 +201,9 @@ async fn an_empty_installation_answers_everything() {
     let bed = Bed::new();
     let running = bed.start();
     running.settle().await;
+    for consumer in ["recent", "aggregates"] {
+        running.health(consumer, "ok").await;
+    }
     let health = running.health("archive", "ok").await;
     assert_eq!(health["status"], "ok", "{health}");
     assert_eq!(running.call(Method::GET, "/readyz").await.0, StatusCode::OK);

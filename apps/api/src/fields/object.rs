@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use souk_http::{Code, FieldError, Problem};
@@ -40,7 +40,7 @@ impl<'a, 'f> Object<'a, 'f> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         match Split(&mut object).deserialize(&mut deserializer).and_then(|()| deserializer.end()) {
             Ok(()) => {}
-            Err(error) if error.classify() == Category::Data => {
+            Err(error) if error.classify() == Category::Data && is_json(text) => {
                 object.faults.push(FieldError::new(object.prefix.clone(), "type", "must be a JSON object"));
             }
             Err(_) if text.trim().is_empty() => {
@@ -119,6 +119,11 @@ impl<'a, 'f> Object<'a, 'f> {
             self.fault(name, fault);
         }
     }
+}
+
+/// Tells whether a text is JSON to its end: that something begins as another value does not make it one.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// Fields of a product that a create cannot choose.

@@ -13,7 +13,11 @@ async fn hostile_bodies_are_refused_and_the_service_goes_on() {
     let objects = "{\"a\":".repeat(50_000);
     let digits = format!("{{\"price\":{}}}", "9".repeat(500_000));
     let cases: Vec<(Vec<u8>, u16)> = vec![
-        (deep.clone().into(), 422),
+        (deep.clone().into(), 400),
+        (format!("{deep}{}", "]".repeat(100_000)).into(), 422),
+        (b"[1, 2}".to_vec(), 400),
+        (b"\"a string".to_vec(), 400),
+        (b"12abc".to_vec(), 400),
         (format!("{{\"name\":{deep}").into(), 400),
         (closed.into(), 422),
         (objects.into(), 400),

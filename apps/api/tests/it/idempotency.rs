@@ -121,12 +121,14 @@ fn a_fingerprint_without_the_body_would_be_noticed() {
 }
 
 #[tokio::test]
-async fn keys_are_visible_and_short() {
+async fn keys_are_printable_and_short() {
     let shop = Shop::open();
     let longest = "k".repeat(255);
-    shop.call("POST", "/products", &[("idempotency-key", &longest)], CREATE).await.expect(201);
+    for key in [longest.as_str(), "order 17", "\"8e03978e\""] {
+        shop.call("POST", "/products", &[("idempotency-key", key)], CREATE).await.expect(201);
+    }
     let too_long = "k".repeat(256);
-    for key in ["", "a b", "a\tb", "é", &too_long] {
+    for key in ["", "a\tb", "é", &too_long] {
         let answer = shop.call("POST", "/products", &[("idempotency-key", key)], CREATE).await;
         answer.expect_problem(400, "malformed-request");
     }

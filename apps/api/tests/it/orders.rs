@@ -50,7 +50,7 @@ async fn an_order_that_fails_writes_nothing() {
         errors,
         json!([
             {"pointer": "/items/1", "code": "insufficient-stock", "productId": two, "stock": 2},
-            {"pointer": "/items/2", "code": "not-found", "productId": absent},
+            {"pointer": "/items/2", "code": "not-found", "productId": absent, "stock": null},
             {"pointer": "/items/3", "code": "stock-changed", "productId": one, "stock": 6},
         ])
     );

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use souk_http::Refusal;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::support::{Running, exchange, read_to_end, read_until, serve};
+use crate::support::{Running, exchange, json, read_to_end, read_until, serve};
 
 const REQUEST: &str = "GET /things/1 HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -41,6 +41,7 @@ async fn what_is_no_http_gets_400() {
     {
         let answer = exchange(&mut server.connect().await, garbage).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{garbage:?}: {answer}");
+        assert_is_problem(&answer);
     }
 }
 
@@ -51,9 +52,23 @@ async fn a_head_beyond_the_buffer_is_refused() {
     let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(300_000));
     // The answer may come before all is written.
     let _ = stream.write_all(head.as_bytes()).await;
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 431");
+    let answer = read_until(&mut stream, "}").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_is_problem(&answer);
+    assert!(answer.contains("too large"), "{answer}");
+}
+
+/// Also what never reaches a route is answered with a whole problem document and a request id.
+fn assert_is_problem(answer: &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{answer}");
+    let body = json(body);
+    assert_eq!((&body["code"], &body["status"]), (&"malformed-request".into(), &400.into()), "{answer}");
+    for member in ["type", "title", "detail", "instance"] {
+        assert!(body[member].is_string(), "{member} in {answer}");
+    }
+    let id = body["requestId"].as_str().unwrap();
+    assert!(head.contains(&format!("\r\nx-request-id: {id}\r\n")), "{answer}");
 }
 
 #[tokio::test]

@@ -98,6 +98,19 @@ async fn the_root_is_three_lines_for_curl_and_a_page_for_browsers() {
 }
 
 #[tokio::test]
+async fn unknown_parameters_are_named_on_every_page() {
+    for path in ["/", "/health", "/livez", "/readyz", "/metrics", "/problems/internal"] {
+        let (response, body) = call(&app(), Request::get(format!("{path}?verbsoe=1&x"))).await;
+        assert_eq!(
+            (response.status().as_u16(), json(&body)["code"].as_str()),
+            (400, Some("malformed-request"))
+        );
+        assert!(body.contains("'verbsoe' is unknown, 'x' is unknown"), "{path}: {body}");
+        assert_eq!(call(&app(), Request::get(format!("{path}?"))).await.0.status(), StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn every_code_has_a_page() {
     let app = app();
     for code in Code::ALL {
@@ -152,12 +165,19 @@ async fn metrics_count_by_route_template_and_never_by_id() {
         r#"souk_http_requests_total{method="GET",route="unmatched",status="404"} 1"#,
         r#"souk_http_request_duration_seconds_count{method="GET",route="/things/{id}"} 3"#,
         r#"souk_build_info{service="test""#,
+        "# TYPE souk_build_info gauge",
+        "# TYPE souk_http_requests_total counter",
+        "# HELP souk_http_requests_total Requests answered.",
+        "# TYPE souk_http_request_duration_seconds histogram",
     ] {
         assert!(text.contains(line), "{line} not in\n{text}");
     }
     assert!(!text.contains("MADE") && !text.contains("/made/up"), "{text}");
+    // Parsers of the older format refuse a type that they do not know.
+    assert!(!text.contains(" info\n") && !text.contains("# UNIT") && !text.contains("# EOF"), "{text}");
     let open = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
-    let (response, _) = call(&app, Request::get("/metrics").header("accept", open)).await;
+    let (response, text) = call(&app, Request::get("/metrics").header("accept", open)).await;
+    assert!(text.contains("# TYPE souk_build info\n") && text.ends_with("# EOF\n"), "{text}");
     assert!(header(&response, "content-type").starts_with("application/openmetrics-text"));
 }
 

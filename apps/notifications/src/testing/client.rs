@@ -126,7 +126,7 @@ impl Client {
             return;
         };
         self.chunks.push(bytes.len());
-        self.comments += usize::from(&bytes[..] == crate::frame::HEARTBEAT);
+        self.comments += usize::from(bytes.first() == Some(&b':'));
         self.parser.push(&bytes, |event| {
             let (name, id, data) = (event.name().into(), event.id().into(), event.data().into());
             let got = Got { name, id, data };

@@ -66,6 +66,18 @@ async fn ids_that_cannot_be_resumed_go_on_from_now() {
 }
 
 #[tokio::test]
+async fn no_id_that_is_sent_is_longer_than_browsers_send_back_unasked() {
+    let (_log, instance, _) = filled(1).await;
+    for asked in [id(8, &[1 << 34; 40]), id(7, &[1 << 34; 40])] {
+        assert!(asked.len() > 128);
+        let mut client = instance.open("", Some(&asked)).await;
+        client.now();
+        assert_eq!(client.gaps().len(), 1);
+        assert!(client.got.iter().all(|event| event.id == instance.head()), "{:?}", client.got);
+    }
+}
+
+#[tokio::test]
 async fn an_id_that_is_no_text_is_invalid() {
     let (_log, instance, _) = filled(1).await;
     let mut client = instance.open("lastEventId=a%0Ab%00", None).await;

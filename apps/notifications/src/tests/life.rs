@@ -65,6 +65,7 @@ async fn a_quiet_filter_gets_its_id_moved() {
     .await;
     let cursor = client.named("cursor")[0].clone();
     assert_eq!((cursor.id.as_str(), cursor.data.as_str()), (instance.head().as_str(), ""));
+    assert_eq!(client.comments, 1, "a moved id takes no heartbeat away");
     // Nothing has moved since: comments from now on.
     tick_until(&instance, || {
         client.now();

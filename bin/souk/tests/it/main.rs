@@ -3,6 +3,7 @@
 //! - `architecture`: which crate may depend on which, and how long a file may be.
 //! - `settings`: what is refused before anything starts.
 //! - `help`: every command explains itself.
+//! - `read_only`: a data folder that cannot be written.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
 //!
 //! Starting and talking is in `support`.
@@ -10,6 +11,7 @@
 mod architecture;
 mod crash;
 mod help;
+mod read_only;
 mod settings;
 mod support;
 mod up;

@@ -62,7 +62,7 @@ impl AnalyticsDb {
     /// # Errors
     /// [`OpenError`] when the file cannot be opened, or has another version's schema.
     pub fn open_read_only(path: &Path) -> Result<Arc<Self>, OpenError> {
-        let connection = sqlite::open_reader(path).map_err(|e| OpenError::sqlite(path, e))?;
+        let connection = sqlite::open_reader(path).map_err(|e| OpenError::reading(path, e))?;
         sqlite::check_version(&connection, path, &SCHEMA)?;
         Ok(Arc::new(Self::new(path, None)))
     }

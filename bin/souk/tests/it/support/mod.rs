@@ -4,4 +4,4 @@ mod http;
 mod process;
 
 pub use http::{Client, EventStream, Reply, eventually};
-pub use process::{Output, Souk, Start, run_souk};
+pub use process::{Output, Souk, Start, run_souk, run_souk_as};

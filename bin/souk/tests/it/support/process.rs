@@ -1,6 +1,7 @@
 //! The binary as a child process.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -47,8 +48,23 @@ fn souk() -> Command {
 /// # Panics
 /// When it does not start.
 pub fn run_souk(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
-    let output = souk().args(args).envs(env.iter().copied()).current_dir(folder).output();
-    let output = output.expect("the binary under test starts");
+    run_souk_as(None, folder, args, env)
+}
+
+/// Runs `souk` as [`run_souk`] does, as another user where one is given.
+///
+/// # Panics
+/// When it does not start.
+pub fn run_souk_as(user: Option<u32>, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = souk();
+    command.args(args).envs(env.iter().copied()).current_dir(folder);
+    if let Some(user) = user {
+        command.uid(user);
+    }
+    let output = command.output().unwrap_or_else(|error| {
+        let binary = env!("CARGO_BIN_EXE_souk");
+        panic!("{binary} does not start ({error}); every user needs the right to reach and run it")
+    });
     Output {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -1,0 +1,113 @@
+//! souk itself: built, started in a folder of its own, ended.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use super::cleanup::Server;
+use super::{Bench, http, peers};
+
+/// How long a start may take before it is given up: far beyond what is wanted of it.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// Builds the release binary and returns where it is.
+pub fn build() -> anyhow::Result<PathBuf> {
+    eprintln!("building souk");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status =
+        Command::new(&cargo).args(["build", "--release", "--package", "souk", "--quiet"]).status()?;
+    if !status.success() {
+        bail!("cargo build --release --package souk failed");
+    }
+    let binary = target_folder(&cargo)?.join("release/souk");
+    binary.is_file().then_some(binary).context("the build left no binary")
+}
+
+/// Returns cargo's target folder.
+pub fn target_folder(cargo: &std::ffi::OsStr) -> anyhow::Result<PathBuf> {
+    let output =
+        Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output()?.stdout;
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output).context("cannot read cargo metadata")?;
+    Ok(PathBuf::from(metadata["target_directory"].as_str().context("cargo metadata names no target folder")?))
+}
+
+/// A running installation.
+pub struct Souk {
+    server: Server,
+    /// Port of api.
+    pub api: u16,
+    /// Port of notifications.
+    pub stream: u16,
+    /// Port of analytics.
+    pub analytics: u16,
+    /// From start to the last `/readyz`.
+    pub ready_after: Duration,
+    log: PathBuf,
+}
+
+impl Souk {
+    /// Starts one on an empty folder and waits until all its services are ready.
+    pub fn start(bench: &Bench, name: &str) -> anyhow::Result<Self> {
+        let folder = bench.scratch.folder(name)?;
+        Self::start_in(&bench.souk, &folder)
+    }
+
+    /// Starts one in `folder`.
+    pub fn start_in(binary: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let (api, stream, analytics) = (peers::free_port()?, peers::free_port()?, peers::free_port()?);
+        let log = folder.join("souk.log");
+        let began = Instant::now();
+        let mut server = Server::spawn(
+            Command::new(binary)
+                .arg("up")
+                .arg("--data-dir")
+                .arg(folder.join("data"))
+                .current_dir(folder)
+                .env("API_PORT", api.to_string())
+                .env("NOTIFICATIONS_PORT", stream.to_string())
+                .env("HEALTH_PORT", analytics.to_string()),
+            "TERM",
+            &log,
+        )?;
+        for port in [api, stream, analytics] {
+            while !is_ready(port)? {
+                if began.elapsed() > START_LIMIT || !server.is_running() {
+                    let text = std::fs::read_to_string(&log).unwrap_or_default();
+                    bail!("souk did not get ready: {}", text.lines().last().unwrap_or("it says nothing"));
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(Self { server, api, stream, analytics, ready_after: began.elapsed(), log })
+    }
+
+    /// Returns a figure of its memory in bytes, such as `VmRSS`.
+    pub fn memory(&self, figure: &str) -> anyhow::Result<f64> {
+        peers::memory(self.server.pid(), figure)
+    }
+
+    /// Fails when it has ended.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        if self.server.is_running() {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        bail!("souk ended: {}", text.lines().last().unwrap_or("it says nothing"))
+    }
+}
+
+fn is_ready(port: u16) -> anyhow::Result<bool> {
+    http::block_on(async {
+        let answer = async {
+            http::Connection::open(port)
+                .await?
+                .call(&http::request("GET", "/readyz", None))
+                .await
+                .map(|a| a.0)
+        };
+        Ok(answer.await.is_ok_and(|status| status == 200))
+    })
+}
