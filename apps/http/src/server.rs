@@ -36,7 +36,7 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 const UNREAD_STREAM_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Refusals under way at once, and how long one may take; beyond that, connections are closed without a word.
-const MAX_REFUSALS: usize = 256;
+const MAX_REFUSALS: usize = 64;
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pause of the accept loop when the process or the machine is out of file descriptors or memory.
