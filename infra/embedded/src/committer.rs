@@ -21,10 +21,10 @@ use crate::log::LogState;
 const QUEUE: usize = 8192;
 /// Most commands in one transaction: bounds how long the first one waits for the last.
 const MAX_COMMANDS: usize = 512;
-/// Commands of a usual batch from which on a small one is worth waiting for: the answers of the last commit bring the
+/// Units in a usual batch from which on a small one is worth waiting for: the answers of the last commit bring the
 /// next requests in, and committing the first few of them alone would cost a sync for each handful. A lone writer
 /// never waits.
-const BUSY: usize = 8;
+const BUSY: usize = 16;
 /// How long such a wait is, and how often at most: together less than a sync to disk takes.
 const PAUSE: Duration = Duration::from_micros(100);
 const MAX_PAUSES: usize = 3;
@@ -142,20 +142,20 @@ impl Gathered {
 
 /// Works until every way to the queue is gone.
 fn run(mut worker: Worker, jobs: &Receiver<Job>) {
-    // Commands of a usual batch, as a moving average: tells a burst's beginning from a lone write.
+    // Units in a usual batch, as a moving average: tells a burst's beginning from a lone write.
     let mut usual = 0_usize;
     while let Ok(first) = jobs.recv() {
         let mut gathered = Gathered::default();
         gathered.take(first, &mut worker);
         gathered.drain(jobs, &mut worker);
         for _ in 0..MAX_PAUSES {
-            if usual < BUSY || gathered.commands * 2 >= usual {
+            if usual < BUSY || gathered.units.len() * 2 >= usual {
                 break;
             }
             std::thread::sleep(PAUSE);
             gathered.drain(jobs, &mut worker);
         }
-        usual = (usual * 3 + gathered.commands).div_ceil(4);
+        usual = (usual * 3 + gathered.units.len()).div_ceil(4);
         worker.commit(gathered.units);
         worker.parts.checkpoints.between_batches(&worker.parts.connection);
     }
