@@ -1,7 +1,7 @@
 //! The marketplace's own rules: what a product is, what may be done to it, and which events follow.
 //!
 //! Everything here is pure. Values are checked when they are made, so a [`Product`] that exists is valid;
-//! [`decide`] turns a command into a new state and its events without any I/O, and both catalogs call it
+//! [`decide()`] turns a command into a new state and its events without any I/O, and both catalogs call it
 //! inside their transaction.
 //!
 //! To add an event: add a variant to [`EventKind`], produce it in `decide`, give it a wire form and a

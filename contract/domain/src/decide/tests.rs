@@ -1,4 +1,4 @@
-//! Properties of [`decide`] over generated histories.
+//! Properties of [`decide`](super::decide()) over generated histories.
 
 use proptest::prelude::*;
 
