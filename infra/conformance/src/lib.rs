@@ -2,7 +2,7 @@
 //!
 //! A backend implements [`Fixture`] and calls the macros, each of which expands to one named test per promise:
 //!
-//! ```ignore
+//! ```text
 //! souk_conformance::catalog_promises!(EmbeddedFixture);
 //! souk_conformance::event_log_promises!(EmbeddedFixture);
 //! souk_conformance::event_store_promises!(EmbeddedFixture);

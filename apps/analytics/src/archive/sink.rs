@@ -124,6 +124,8 @@ impl ArchiveSink {
             None => {
                 if fault::planted("commit-before-put") {
                     consumer.commit(partition, next_offset).await?;
+                    // Wide enough for a kill to fall between the position and the object.
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
                 let end = put(&self.parts, closing).await?;
                 closing.stored = Some(end);
