@@ -1,6 +1,8 @@
 //! The binary as a child process.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -31,7 +33,11 @@ impl Output {
 
 /// Returns the binary as a command with no settings but those that the test gives.
 fn souk() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
+    bare(Path::new(env!("CARGO_BIN_EXE_souk")))
+}
+
+fn bare(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
     command.env_clear();
     // Coverage and sanitizers talk through these.
     for name in ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE", "RUST_BACKTRACE"] {
@@ -57,14 +63,17 @@ pub fn run_souk(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
 /// When it does not start.
 pub fn run_souk_as(user: Option<u32>, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = souk();
-    command.args(args).envs(env.iter().copied()).current_dir(folder);
+    // The build may lie where only its owner gets to, such as below a home folder.
+    let reachable = tempfile::tempdir().expect("a scratch folder");
     if let Some(user) = user {
+        let binary = reachable.path().join("souk");
+        std::fs::copy(env!("CARGO_BIN_EXE_souk"), &binary).expect("room for a copy of the binary");
+        std::fs::set_permissions(reachable.path(), Permissions::from_mode(0o755)).expect("our own folder");
+        command = bare(&binary);
         command.uid(user);
     }
-    let output = command.output().unwrap_or_else(|error| {
-        let binary = env!("CARGO_BIN_EXE_souk");
-        panic!("{binary} does not start ({error}); every user needs the right to reach and run it")
-    });
+    command.args(args).envs(env.iter().copied()).current_dir(folder);
+    let output = command.output().expect("the binary under test starts");
     Output {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
