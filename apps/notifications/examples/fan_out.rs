@@ -68,6 +68,10 @@ impl EventLog for MemoryLog {
     async fn committed(&self, _: &str) -> Result<Vec<Offset>, PortError> {
         Ok(vec![0])
     }
+
+    async fn dead_letter(&self, _: &LogRecord, _: &str) -> Result<(), PortError> {
+        Ok(())
+    }
 }
 
 struct MemoryTail {

@@ -47,6 +47,10 @@ pub trait EventLog: Send + Sync {
 
     /// Returns the next offset that `group` committed, by partition number; 0 where it committed none.
     async fn committed(&self, group: &str) -> Result<Vec<Offset>, PortError>;
+
+    /// Sets aside a record that cannot be read, with the reason and where it was, durably; the caller goes on after
+    /// it. Idempotent as far as a reader is concerned: a record set aside twice carries the same partition and offset.
+    async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError>;
 }
 
 /// What a partition holds: offsets from `earliest`, the next one to be written being `next`.

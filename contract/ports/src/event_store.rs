@@ -46,6 +46,12 @@ pub trait EventStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ItemRow>, PortError>;
 
+    /// Puts items of `log` as they are given, whatever was there, for repairs; nothing may be counting meanwhile.
+    async fn replace_items(&self, log: LogId, items: &[ItemRow]) -> Result<(), PortError>;
+
+    /// Removes items of `log`, for repairs; nothing may be counting meanwhile.
+    async fn remove_items(&self, log: LogId, items: &[ItemRow]) -> Result<(), PortError>;
+
     /// Tells how the store is doing.
     ///
     /// # Errors

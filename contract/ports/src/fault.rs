@@ -1,6 +1,38 @@
-//! Planted bugs, so that a test can prove that its check would notice one.
+//! Planted bugs and crash points, so that a test can prove that its check would notice one and that nothing is lost
+//! wherever a process ends.
 //!
-//! In debug builds the environment variable `SOUK_PLANTED_BUG` names one; release builds have none of this.
+//! In debug builds the environment variable `SOUK_PLANTED_BUG` names a bug, and `SOUK_CRASH_AT` a crash point with
+//! the visit at which the process ends there, `relay.sent:2`; release builds have none of this.
+
+/// Every crash point: a step after which something is durable that was not before, or just before one.
+pub const CRASH_POINTS: &[&str] = &[
+    // api: a batch is committed and nobody is answered yet.
+    "catalog.committed",
+    // relay: a batch is read from the outbox, none of it is sent.
+    "relay.read",
+    // relay: half of a batch is with the broker, its transaction open.
+    "relay.half-sent",
+    // relay: events and position are with the broker, the transaction open.
+    "relay.sent",
+    // relay: the transaction is committed, nothing else knows.
+    "relay.committed",
+    // relay: a leaf is truncated, the truncation not committed.
+    "relay.truncating",
+    // analytics: recent events are stored, the position is not.
+    "recent.stored",
+    // analytics: some items of a flush are updated.
+    "aggregates.half-stored",
+    // analytics: all items of a flush are updated, the position is not.
+    "aggregates.stored",
+    // analytics: an object is encoded, not written.
+    "archive.encoded",
+    // analytics: an object is written, the position is not.
+    "archive.written",
+    // analytics: partitions go to another member, their rest is not durable.
+    "consumer.revoking",
+    // notifications: records are read from the log, no reader has them.
+    "stream.read",
+];
 
 /// Tells whether the planted bug `name` is switched on.
 #[cfg(debug_assertions)]
@@ -16,3 +48,34 @@ pub fn planted(name: &str) -> bool {
 pub fn planted(_name: &str) -> bool {
     false
 }
+
+/// Ends the process at once, as `kill -9` would, when the crash point `name` is chosen and this is its visit.
+///
+/// # Panics
+/// When `name` is not among [`CRASH_POINTS`].
+#[cfg(debug_assertions)]
+pub fn crash_point(name: &str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static VISITS: AtomicU64 = AtomicU64::new(0);
+    assert!(CRASH_POINTS.contains(&name), "{name} is not among the crash points");
+    let chosen = CHOSEN.get_or_init(|| {
+        let text = std::env::var("SOUK_CRASH_AT").ok()?;
+        let (name, visit) = text.split_once(':').unwrap_or((&text, "1"));
+        Some((name.to_owned(), visit.parse().unwrap_or(1)))
+    });
+    if let Some((point, visit)) = chosen
+        && point == name
+        && VISITS.fetch_add(1, Ordering::SeqCst) + 1 == *visit
+    {
+        // To the descriptor itself: nothing may be buffered that the abort would lose.
+        eprintln!("crash point {name}, visit {visit}");
+        std::process::abort();
+    }
+}
+
+/// Does nothing: a release build has no crash points.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub fn crash_point(_name: &str) {}

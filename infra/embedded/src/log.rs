@@ -195,6 +195,10 @@ impl EventLog for EmbeddedEventLog {
             stored.into_iter().find(|(partition, _)| *partition == PARTITION).map_or(0, |(_, next)| next),
         ])
     }
+
+    async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError> {
+        self.positions.set_aside(self.identity, record, reason).await
+    }
 }
 
 struct EmbeddedTail {

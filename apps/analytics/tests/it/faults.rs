@@ -64,6 +64,10 @@ impl EventLog for FlakyLog {
     async fn committed(&self, group: &str) -> Result<Vec<Offset>, PortError> {
         self.inner.committed(group).await
     }
+
+    async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError> {
+        self.inner.dead_letter(record, reason).await
+    }
 }
 
 struct FlakyConsumer {

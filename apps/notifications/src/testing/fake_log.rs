@@ -175,6 +175,10 @@ impl EventLog for FakeLog {
     async fn committed(&self, _group: &str) -> Result<Vec<Offset>, PortError> {
         Err(PortError::new(ErrorKind::Internal, "not needed here"))
     }
+
+    async fn dead_letter(&self, _record: &LogRecord, _reason: &str) -> Result<(), PortError> {
+        Err(PortError::new(ErrorKind::Internal, "not needed here"))
+    }
 }
 
 static TAILS: AtomicUsize = AtomicUsize::new(0);

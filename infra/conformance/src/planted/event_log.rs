@@ -102,6 +102,10 @@ impl EventLog for Lying {
     async fn committed(&self, group: &str) -> Result<Vec<Offset>, PortError> {
         self.honest.committed(self.group(group)).await
     }
+
+    async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError> {
+        self.honest.dead_letter(record, reason).await
+    }
 }
 
 struct LyingConsumer {

@@ -101,6 +101,14 @@ impl EventStore for Lying {
         self.honest.scan_items(self.log(log), after, limit).await
     }
 
+    async fn replace_items(&self, log: LogId, items: &[ItemRow]) -> Result<(), PortError> {
+        self.honest.replace_items(self.log(log), items).await
+    }
+
+    async fn remove_items(&self, log: LogId, items: &[ItemRow]) -> Result<(), PortError> {
+        self.honest.remove_items(self.log(log), items).await
+    }
+
     async fn health(&self) -> Result<StoreHealth, PortError> {
         self.honest.health().await
     }

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use souk_events::LogId;
-use souk_ports::{ErrorKind, Offset, Partition, PortError, StoreHealth};
+use souk_ports::{ErrorKind, LogRecord, Offset, Partition, PortError, StoreHealth};
 
 use crate::OpenError;
 use crate::readers::{ReadError, Readers};
 use crate::sqlite::{self, Schema};
 
 /// The file's schema.
-const SCHEMA: Schema = Schema { name: "analytics.db", scripts: &[include_str!("analytics_1.sql")] };
+const SCHEMA: Schema = Schema {
+    name: "analytics.db",
+    scripts: &[include_str!("analytics_1.sql"), include_str!("analytics_2.sql")],
+};
 
 /// Pages that the writer keeps: the upper levels of the tables and the ends that grow, 8 MiB.
 const CACHE_KIB: i64 = 8192;
@@ -118,6 +121,31 @@ impl AnalyticsDb {
             )?;
             statement
                 .execute(params![log, group, partition, next.cast_signed()])
+                .map(drop)
+                .map_err(Into::into)
+        })
+        .await
+    }
+
+    /// Sets a record aside with the reason; once, however often it is called.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file cannot be written now.
+    pub async fn set_aside(
+        self: &Arc<Self>,
+        log: LogId,
+        record: &LogRecord,
+        reason: &str,
+    ) -> Result<(), PortError> {
+        let (record, reason) = (record.clone(), reason.to_owned());
+        self.write(log, move |transaction, log| {
+            let mut statement = transaction.prepare_cached(
+                "INSERT OR IGNORE INTO dead_letters (log, partition, \"offset\", reason, payload)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            let (partition, offset) = (record.partition, record.offset.cast_signed());
+            statement
+                .execute(params![log, partition, offset, reason, &*record.payload])
                 .map(drop)
                 .map_err(Into::into)
         })

@@ -101,6 +101,36 @@ pub(super) fn add(
     Ok(refused)
 }
 
+/// Puts items as they are given.
+pub(super) fn replace(transaction: &Transaction<'_>, log: i64, items: &[ItemRow]) -> rusqlite::Result<()> {
+    let mut blob = Vec::with_capacity(64);
+    for ItemRow { key: AggregateKey { window, by, bucket, key }, partition, counted, measures } in items {
+        let mut statement = transaction.prepare_cached(&format!(
+            "INSERT OR REPLACE INTO {} (series, bucket, key, partition, counted, measures)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            table(*by)
+        ))?;
+        encode_measures(measures, &mut blob);
+        let (series, bucket) = (series(log, *window, *by), bucket.map_or(0, Timestamp::millis));
+        let counted = counted.cast_signed();
+        statement.execute(params![series, bucket, StoredKey::new(*by, key), partition, counted, &*blob])?;
+    }
+    Ok(())
+}
+
+/// Removes items.
+pub(super) fn remove(transaction: &Transaction<'_>, log: i64, items: &[ItemRow]) -> rusqlite::Result<()> {
+    for ItemRow { key: AggregateKey { window, by, bucket, key }, partition, .. } in items {
+        let mut statement = transaction.prepare_cached(&format!(
+            "DELETE FROM {} WHERE series = ?1 AND bucket = ?2 AND key = ?3 AND partition = ?4",
+            table(*by)
+        ))?;
+        let (series, bucket) = (series(log, *window, *by), bucket.map_or(0, Timestamp::millis));
+        statement.execute(params![series, bucket, StoredKey::new(*by, key), partition])?;
+    }
+    Ok(())
+}
+
 /// Reads a page of aggregates, summed over partitions.
 pub(super) fn aggregates(
     connection: &Connection,

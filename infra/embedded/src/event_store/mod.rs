@@ -100,6 +100,20 @@ impl EventStore for EmbeddedEventStore {
             .await
     }
 
+    async fn replace_items(&self, log: LogId, items: &[ItemRow]) -> Result<(), PortError> {
+        let items = items.to_vec();
+        self.db
+            .write(log, move |transaction, log| items::replace(transaction, log, &items).map_err(Into::into))
+            .await
+    }
+
+    async fn remove_items(&self, log: LogId, items: &[ItemRow]) -> Result<(), PortError> {
+        let items = items.to_vec();
+        self.db
+            .write(log, move |transaction, log| items::remove(transaction, log, &items).map_err(Into::into))
+            .await
+    }
+
     async fn health(&self) -> Result<StoreHealth, PortError> {
         Ok(self.db.health())
     }

@@ -1,0 +1,1 @@
+//! The event store on DynamoDB and the archive on S3.

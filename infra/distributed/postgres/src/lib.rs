@@ -1,0 +1,1 @@
+//! The catalog on Postgres, with its outbox.
