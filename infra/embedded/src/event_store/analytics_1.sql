@@ -38,3 +38,13 @@ CREATE TABLE product_items (
   measures BLOB NOT NULL,
   PRIMARY KEY (series, bucket, key, partition)
 ) STRICT, WITHOUT ROWID;
+
+-- Records that could not be read, set aside with the reason.
+CREATE TABLE dead_letters (
+  log INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    PRIMARY KEY (log, partition, "offset")
+) STRICT, WITHOUT ROWID;

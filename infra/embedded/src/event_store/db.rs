@@ -14,10 +14,7 @@ use crate::readers::{ReadError, Readers};
 use crate::sqlite::{self, Schema};
 
 /// The file's schema.
-const SCHEMA: Schema = Schema {
-    name: "analytics.db",
-    scripts: &[include_str!("analytics_1.sql"), include_str!("analytics_2.sql")],
-};
+const SCHEMA: Schema = Schema { name: "analytics.db", scripts: &[include_str!("analytics_1.sql")] };
 
 /// Pages that the writer keeps: the upper levels of the tables and the ends that grow, 8 MiB.
 const CACHE_KIB: i64 = 8192;

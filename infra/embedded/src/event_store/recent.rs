@@ -2,7 +2,8 @@
 //!
 //! Every index ends in the offset, and time never decreases with the offset. So a time range becomes a range of
 //! offsets by bisection, and several filters together are a leapfrog: each index is asked for its newest offset at
-//! or below the others' until all agree.
+//! or below the others' until all agree. The indexes of seller and product are cut into blocks of offsets, which
+//! keeps writes cheap: a value that is rare costs a look at each block of the range, some 850 for seven million events.
 
 use bytes::Bytes;
 use rusqlite::types::ToSqlOutput;
@@ -24,6 +25,8 @@ pub(super) fn recent(
     };
     // One snapshot for all the look-ups.
     let snapshot = connection.unchecked_transaction()?;
+    // Blocks are visited from the newest that there is.
+    let before = before.min(end(&snapshot)?);
     let from = query.from.map_or(oldest, |from| from.max(oldest));
     let low = first_at_or_after(&snapshot, from)?;
     let high = match query.to {
@@ -63,7 +66,12 @@ pub(super) fn recent(
 struct Filter<'c> {
     statement: CachedStatement<'c>,
     value: Option<ToSqlOutput<'static>>,
+    /// Whether the index is cut into blocks.
+    blocks: bool,
 }
+
+/// Bits of an offset within a block of an index: see the schema.
+const BLOCK_BITS: i64 = 13;
 
 impl<'c> Filter<'c> {
     fn new<T>(connection: &'c Connection, column: &str, value: T) -> rusqlite::Result<Self>
@@ -71,7 +79,7 @@ impl<'c> Filter<'c> {
         ToSqlOutput<'static>: From<T>,
     {
         let statement = connection.prepare_cached(&filter_sql(column))?;
-        Ok(Self { statement, value: Some(ToSqlOutput::from(value)) })
+        Ok(Self { statement, value: Some(ToSqlOutput::from(value)), blocks: in_blocks(column) })
     }
 
     /// Every row.
@@ -80,21 +88,39 @@ impl<'c> Filter<'c> {
             "SELECT \"offset\" FROM events WHERE \"offset\" >= ?1 AND \"offset\" < ?2
              ORDER BY \"offset\" DESC LIMIT 1",
         )?;
-        Ok(Self { statement, value: None })
+        Ok(Self { statement, value: None, blocks: false })
     }
 
     fn newest_before(&mut self, low: i64, high: i64) -> rusqlite::Result<Option<i64>> {
-        match &self.value {
-            Some(value) => self.statement.query_row(params![low, high, value], |row| row.get(0)).optional(),
-            None => self.statement.query_row(params![low, high], |row| row.get(0)).optional(),
+        let Some(value) = &self.value else {
+            return self.statement.query_row(params![low, high], |row| row.get(0)).optional();
+        };
+        if !self.blocks {
+            return self.statement.query_row(params![low, high, value], |row| row.get(0)).optional();
         }
+        let newest_first = ((low >> BLOCK_BITS)..=(high.saturating_sub(1) >> BLOCK_BITS)).rev();
+        for block in newest_first {
+            let found = self.statement.query_row(params![low, high, value, block], |row| row.get(0));
+            if let Some(offset) = found.optional()? {
+                return Ok(Some(offset));
+            }
+        }
+        Ok(None)
     }
 }
 
-/// The statement that finds the newest row with a value in `column`, from the column's index alone.
+/// Tells whether the index of `column` is cut into blocks.
+fn in_blocks(column: &str) -> bool {
+    matches!(column, "seller_id" | "product_id")
+}
+
+/// The statement that finds the newest row with a value in `column`, from the column's index alone; for an index in
+/// blocks, within the block `?4`.
 pub(super) fn filter_sql(column: &str) -> String {
+    let block =
+        if in_blocks(column) { format!("\"offset\" >> {BLOCK_BITS} = ?4 AND ") } else { String::new() };
     format!(
-        "SELECT \"offset\" FROM events WHERE {column} = ?3 AND \"offset\" >= ?1 AND \"offset\" < ?2
+        "SELECT \"offset\" FROM events WHERE {block}{column} = ?3 AND \"offset\" >= ?1 AND \"offset\" < ?2
          ORDER BY \"offset\" DESC LIMIT 1"
     )
 }
@@ -115,6 +141,15 @@ fn newest_before(filters: &mut [Filter<'_>], low: i64, mut high: i64) -> rusqlit
             return Ok(candidate);
         }
     }
+}
+
+/// Returns the offset after the newest row's.
+fn end(connection: &Connection) -> rusqlite::Result<i64> {
+    let newest = connection
+        .prepare_cached("SELECT \"offset\" FROM events ORDER BY \"offset\" DESC LIMIT 1")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(newest.map_or(0, |offset| offset + 1))
 }
 
 /// Returns the smallest offset from which on every row was decided at or after `time`.
