@@ -51,6 +51,18 @@ pub trait EventLog: Send + Sync {
     /// Sets aside a record that cannot be read, with the reason and where it was, durably; the caller goes on after
     /// it. Idempotent as far as a reader is concerned: a record set aside twice carries the same partition and offset.
     async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError>;
+
+    /// Returns at most `limit` records of this log that were set aside, each at least once. For audits.
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        let _ = limit;
+        Ok(Vec::new())
+    }
+
+    /// Returns how many members `group` has now; `None` where a log cannot tell, because only one process can write.
+    async fn members(&self, group: &str) -> Result<Option<usize>, PortError> {
+        let _ = group;
+        Ok(None)
+    }
 }
 
 /// What a partition holds: offsets from `earliest`, the next one to be written being `next`.
@@ -91,6 +103,17 @@ pub struct LogRecord {
     pub appended_at: Timestamp,
     /// The event as it was published, structured JSON.
     pub payload: Bytes,
+}
+
+/// A record that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The partition that it is in.
+    pub partition: Partition,
+    /// Its offset there.
+    pub offset: Offset,
+    /// Why it cannot be read.
+    pub reason: String,
 }
 
 /// Follows the log.

@@ -49,6 +49,21 @@ pub fn planted(_name: &str) -> bool {
     false
 }
 
+/// Tells whether what usually takes minutes is to take seconds, so that a test sees it: `SOUK_HURRY` is set.
+#[cfg(debug_assertions)]
+pub fn hurried() -> bool {
+    use std::sync::OnceLock;
+    static HURRIED: OnceLock<bool> = OnceLock::new();
+    *HURRIED.get_or_init(|| std::env::var_os("SOUK_HURRY").is_some())
+}
+
+/// Always `false`: a release build takes its time.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub fn hurried() -> bool {
+    false
+}
+
 /// Ends the process at once, as `kill -9` would, when the crash point `name` is chosen and this is its visit.
 ///
 /// # Panics

@@ -14,6 +14,7 @@ mod error;
 mod event_log;
 mod event_store;
 pub mod fault;
+mod finding;
 
 pub use catalog::{
     Answer, Applied, Catalog, CatalogRow, ExecuteError, Idempotency, Outcome, ProductPage, ProductQuery,
@@ -22,12 +23,14 @@ pub use catalog::{
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
 pub use error::{ErrorKind, PortError};
 pub use event_log::{
-    Delivery, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, ReadLimit, Tail,
+    DeadLetter, Delivery, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, ReadLimit,
+    Tail,
 };
 pub use event_store::{
     Aggregate, AggregateKey, AggregatePage, AggregateQuery, Dimension, EventStore, ItemDelta, ItemRow,
     Measures, RecentPage, RecentQuery, RefusedItem, Window,
 };
+pub use finding::{Finding, Findings, Level, clock_skew};
 
 /// How well an adapter's store is doing, for `/health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
