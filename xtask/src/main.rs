@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod interrupt;
+mod services;
 mod test;
 
 #[derive(Parser)]
@@ -24,12 +26,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Test(test::Args),
+    Services(services::Args),
     Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Test(args) => test::run(&args),
+        Command::Services(args) => services::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match outcome {

@@ -14,7 +14,7 @@ use super::souk::Souk;
 use super::stats::Samples;
 use super::table::Row;
 
-/// Writes per second.
+/// Writes per second on the embedded engines.
 const RATE: u32 = 1_000;
 /// Readers of everything.
 const READERS: usize = 30;
@@ -32,10 +32,34 @@ const MARK: &[u8] = br#""name":"write "#;
 pub fn post_to_frame(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut souk = Souk::start(bench, "latency")?;
     let writes = WARM + RATE * u32::try_from(bench.round().as_secs())?;
-    let (mut frames, mut answers, mut empty) = http::block_on(measure(souk.api, souk.stream, writes))?;
+    let figures = measured(souk.api, souk.stream, RATE, writes)?;
     souk.check()?;
+    Ok(rows(&figures, "1,000 writes/s", [3.0, 15.0]))
+}
+
+/// What one run tells.
+#[derive(Clone)]
+pub struct Figures {
+    frames: Samples,
+    answers: Samples,
+    empty: Samples,
+}
+
+/// Measures `seconds` of writes at `rate` per second, after those that only warm up.
+pub fn at_rate(api: u16, stream: u16, rate: u32, seconds: u64) -> anyhow::Result<Figures> {
+    measured(api, stream, rate, WARM + rate * u32::try_from(seconds)?)
+}
+
+fn measured(api: u16, stream: u16, rate: u32, writes: u32) -> anyhow::Result<Figures> {
+    let (frames, answers, empty) = http::block_on(measure(api, stream, rate, writes))?;
     let expected = (writes - WARM) as usize * READERS;
     anyhow::ensure!(frames.len() == expected, "readers got {} frames of {expected}", frames.len());
+    Ok(Figures { frames, answers, empty })
+}
+
+/// Returns the rows for p50 and p99 with what is asked of each, in milliseconds.
+pub fn rows(figures: &Figures, load: &str, most: [f64; 2]) -> Vec<Row> {
+    let Figures { mut frames, mut answers, mut empty } = figures.clone();
     let [f50, f99, e50, e99] = [
         frames.percentile_ms(50.0),
         frames.percentile_ms(99.0),
@@ -48,12 +72,12 @@ pub fn post_to_frame(bench: &Bench) -> anyhow::Result<Vec<Row>> {
         answers.percentile_ms(99.0)
     );
     let row = |what: &str, ours: f64, empty: f64, most: f64| {
-        Row::new(format!("POST to frame, 1,000 writes/s, 30 readers, {what}"), format!("{ours:.2} ms"))
+        Row::new(format!("POST to frame, {load}, 30 readers, {what}"), format!("{ours:.2} ms"))
             .against(format!("empty round trip under the same load {empty:.2} ms"))
             .ratio(ours / empty)
             .target(format!("≤ {most} ms"), ours <= most)
     };
-    Ok(vec![row("p50", f50, e50, 3.0), row("p99", f99, e99, 15.0)])
+    vec![row("p50", f50, e50, most[0]), row("p99", f99, e99, most[1])]
 }
 
 /// Shared by writers, readers and the prober.
@@ -70,12 +94,17 @@ impl Run {
     }
 }
 
-async fn measure(api: u16, stream: u16, writes: u32) -> anyhow::Result<(Samples, Samples, Samples)> {
+async fn measure(
+    api: u16,
+    stream: u16,
+    rate: u32,
+    writes: u32,
+) -> anyhow::Result<(Samples, Samples, Samples)> {
     let mut readers = Vec::new();
     for _ in 0..READERS {
         readers.push(Reader::connect(stream).await?);
     }
-    let step = Duration::from_secs(1) / RATE;
+    let step = Duration::from_secs(1) / rate;
     let due = (0..writes).map(|number| (step * number).as_nanos());
     let run = Arc::new(Run {
         start: Instant::now() + Duration::from_millis(50),

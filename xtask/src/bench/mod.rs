@@ -7,6 +7,7 @@
 
 mod archive;
 mod cleanup;
+mod distributed;
 mod fanout;
 mod http;
 mod http_load;
@@ -34,10 +35,13 @@ use table::Row;
 /// Measures souk against its peers and its limits.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --quick --only creates fanout\n  \
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --distributed\n  cargo xtask bench --quick --only creates fanout\n  \
                         cargo xtask bench --only load --data online-retail.csv.gz"
 )]
 pub struct Args {
+    /// Measures the distributed engines: Postgres, Kafka, DynamoDB Local and MinIO, which it starts itself.
+    #[arg(long)]
+    distributed: bool,
     /// Only these measurements.
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     only: Vec<String>,
@@ -65,6 +69,8 @@ struct Bench {
     quick: bool,
     data: Option<PathBuf>,
     scratch: cleanup::Scratch,
+    /// The distributed engines' servers, once one is needed.
+    bed: std::cell::OnceCell<distributed::Bed>,
 }
 
 impl Bench {
@@ -94,12 +100,23 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("archive", archive::encode),
 ];
 
+/// Every measurement of the distributed engines, in the order of the table.
+const DISTRIBUTED: &[(&str, Measurement)] = &[
+    ("creates", distributed::creates::against_pgbench),
+    ("relay", distributed::relay::against_a_producer),
+    ("latency", distributed::latency::post_to_frame),
+    ("archive", distributed::archive::against_counting),
+    ("backlog", distributed::relay::with_a_backlog),
+    ("memory", distributed::memory::each_service),
+];
+
 /// Measures and prints.
 ///
 /// # Errors
 /// When a measurement cannot be made; goals that are not reached are rows of the table, not errors.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
-    let known: Vec<&str> = MEASUREMENTS.iter().map(|(name, _)| *name).collect();
+    let measurements = if args.distributed { DISTRIBUTED } else { MEASUREMENTS };
+    let known: Vec<&str> = measurements.iter().map(|(name, _)| *name).collect();
     if let Some(wrong) = args.only.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no measurement {wrong:?}; there are {}", known.join(", "));
     }
@@ -116,9 +133,9 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         None => None,
     };
     let scratch = cleanup::Scratch::new(args.dir.as_deref())?;
-    let bench = Bench { souk, quick: args.quick, data, scratch };
+    let bench = Bench { souk, quick: args.quick, data, scratch, bed: std::cell::OnceCell::new() };
     let (mut rows, mut whole) = (Vec::new(), true);
-    for (name, measure) in MEASUREMENTS {
+    for (name, measure) in measurements {
         if !args.only.is_empty() && !args.only.iter().any(|only| only == name) {
             continue;
         }

@@ -15,8 +15,8 @@ const VERSION: &str = "15";
 /// Where its programs lie on Debian.
 const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 /// Clients and threads of pgbench.
-const CLIENTS: &str = "16";
-const THREADS: &str = "2";
+pub const CLIENTS: &str = "16";
+pub const THREADS: &str = "2";
 /// How long the cluster may take to answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -76,7 +76,7 @@ CREATE INDEX ON events (type);
 ";
 
 /// An event of a create, as long as souk's.
-const PAYLOAD: &str = r#"{"specversion":"1.0","id":"01998f2e-7c1a-7000-8000-000001990000","source":"/souk/api","type":"ProductCreated","subject":"01998f2e-7c1a-7000-8000-000000000042","time":"2026-11-22T18:00:00.123Z","datacontenttype":"application/json","sellerid":"seller1","data":{"version":1,"product":{"id":"01998f2e-7c1a-7000-8000-000000000042","sellerId":"seller1","sku":null,"name":"Test Product","description":null,"category":"general","price":99.99,"stock":10,"lowStockThreshold":null,"lowStock":false,"version":1,"createdAt":"2026-11-22T18:00:00.123Z","updatedAt":"2026-11-22T18:00:00.123Z"}}}"#;
+pub const PAYLOAD: &str = r#"{"specversion":"1.0","id":"01998f2e-7c1a-7000-8000-000001990000","source":"/souk/api","type":"ProductCreated","subject":"01998f2e-7c1a-7000-8000-000000000042","time":"2026-11-22T18:00:00.123Z","datacontenttype":"application/json","sellerid":"seller1","data":{"version":1,"product":{"id":"01998f2e-7c1a-7000-8000-000000000042","sellerId":"seller1","sku":null,"name":"Test Product","description":null,"category":"general","price":99.99,"stock":10,"lowStockThreshold":null,"lowStock":false,"version":1,"createdAt":"2026-11-22T18:00:00.123Z","updatedAt":"2026-11-22T18:00:00.123Z"}}}"#;
 
 /// A running cluster.
 pub struct Postgres {
@@ -197,7 +197,7 @@ fn as_user(program: &Path, user: Option<(u32, u32)>, folder: &Path) -> Command {
     command
 }
 
-fn succeed(command: &mut Command) -> anyhow::Result<Output> {
+pub fn succeed(command: &mut Command) -> anyhow::Result<Output> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("could not run {name}"))?;
     if !output.status.success() {
@@ -208,7 +208,7 @@ fn succeed(command: &mut Command) -> anyhow::Result<Output> {
 }
 
 /// Reads pgbench's rate; a run with failed transactions has none.
-fn read_tps(text: &str) -> anyhow::Result<f64> {
+pub fn read_tps(text: &str) -> anyhow::Result<f64> {
     let failed = text.lines().find_map(|line| line.strip_prefix("number of failed transactions:"));
     if failed.is_some_and(|failed| !failed.trim().starts_with("0 ")) {
         bail!("pgbench had failed transactions: {text}");

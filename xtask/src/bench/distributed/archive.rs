@@ -1,0 +1,69 @@
+//! From Kafka to an object on S3, against the same consumer that only counts.
+
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use super::Town;
+use super::relay::producer_alone;
+use crate::bench::Bench;
+use crate::bench::stats::{grouped, median};
+use crate::bench::table::Row;
+
+/// Measures the archive's consumer alone, in a process of its own: the others of analytics would wait for DynamoDB.
+pub fn against_counting(bench: &Bench) -> anyhow::Result<Vec<Row>> {
+    let events: u32 = if bench.quick { 50_000 } else { 500_000 };
+    let town = Town::new(bench)?;
+    drop(town.start("api", &[])?);
+    producer_alone(&town, events)?;
+    let (mut archived, mut counted, mut memory) = (Vec::new(), Vec::new(), 0.0_f64);
+    for round in 0..bench.rounds() {
+        let run = |what: &str| {
+            // A group of its own, and a bucket: each round begins at the beginning.
+            let name = format!("{}-{what}-{round}", town.name.replace('_', "-"));
+            example(&town, "souk-analytics", "kafka_archive_rate", |command| {
+                command.env("MODE", what).env("KAFKA_CLIENT_ID", &name).env("ARCHIVE_BUCKET_NAME", &name);
+            })
+        };
+        let (count, archive) = (run("count")?, run("archive")?);
+        let figure =
+            |figures: &Value, name: &str| figures[name].as_f64().with_context(|| format!("no figure {name}"));
+        for figures in [&count, &archive] {
+            let seen = figure(figures, "events")?;
+            if seen < f64::from(events) {
+                bail!("{seen} events of {events} were consumed");
+            }
+        }
+        counted.push(figure(&count, "eventsPerSecond")?);
+        archived.push(figure(&archive, "eventsPerSecond")?);
+        memory = memory.max(figure(&archive, "peakMemoryBytes")? / 1e6);
+        let (ours, theirs) = (grouped(archived[round]), grouped(counted[round]));
+        eprintln!("  round {}: archived {ours}, counted {theirs}, {memory:.0} MB", round + 1);
+    }
+    let (ours, theirs) = (median(&archived), median(&counted));
+    Ok(vec![
+        Row::new("archive, events from Kafka to objects on S3", format!("{}/s", grouped(ours)))
+            .against(format!("the same consumer that only counts {}/s", grouped(theirs)))
+            .at_least(ours / theirs, 0.3),
+        Row::new("memory while doing so", format!("{memory:.0} MB")).target("≤ 200 MB", memory <= 200.0),
+    ])
+}
+
+/// Runs an example with a town's settings and returns the figures that it prints.
+pub fn example(
+    town: &Town<'_>,
+    package: &str,
+    name: &str,
+    set: impl FnOnce(&mut Command),
+) -> anyhow::Result<Value> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = town.command(cargo);
+    command.args(["run", "--release", "--quiet", "--package", package, "--example", name]);
+    set(&mut command);
+    let output = command.output().context("could not run cargo")?;
+    if !output.status.success() {
+        bail!("the example {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("the example {name} printed no JSON"))
+}
