@@ -1,0 +1,12 @@
+//! Tests of the catalog on a real Postgres: the promises of the port, and what is its own.
+
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod conformance;
+mod connecting;
+mod database;
+mod interrupted;
+mod lists;
+mod outbox_log;
+mod proxy;
+mod together;
