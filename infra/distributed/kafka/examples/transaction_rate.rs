@@ -1,0 +1,94 @@
+//! How many events per second a transactional producer alone gets into a topic: prints JSON for `cargo xtask bench`.
+//!
+//! No outbox to read, no position to keep: the payload is the same bytes each time, only keys differ. `KAFKA_BROKERS`,
+//! `KAFKA_TOPIC`, `EVENTS`, `PER_TRANSACTION` and `PAYLOAD` say what to do; the topic has to be there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::{ClientContext, Message as _};
+
+/// Longest that a call may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Counts what the broker has.
+#[derive(Clone, Default)]
+struct Delivered(Arc<AtomicU64>);
+
+impl ClientContext for Delivered {}
+
+impl ProducerContext for Delivered {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => drop(self.0.fetch_add(1, Ordering::Relaxed)),
+            Err((error, message)) => panic!("an event of partition {} failed: {error}", message.partition()),
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let text = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
+    let (topic, payload) = (text("KAFKA_TOPIC")?, text("PAYLOAD")?);
+    let (events, per_transaction): (u64, u64) = (text("EVENTS")?.parse()?, text("PER_TRANSACTION")?.parse()?);
+    let delivered = Delivered::default();
+    let producer: BaseProducer<Delivered> = ClientConfig::new()
+        .set("bootstrap.servers", text("KAFKA_BROKERS")?)
+        .set("transactional.id", format!("transaction-rate-{}", std::process::id()))
+        // As the relay has them: the bytes and their way are to be the same.
+        .set("partitioner", "murmur2_random")
+        .set("compression.type", "lz4")
+        .set("linger.ms", "0.5")
+        .set("batch.size", "1000000")
+        .set("queue.buffering.max.messages", "100000")
+        .set("queue.buffering.max.kbytes", "65536")
+        .create_with_context(delivered.clone())?;
+    producer.init_transactions(LIMIT)?;
+    // The first transaction finds brokers and leaders.
+    transaction(&producer, &delivered, &topic, &payload, 0..1)?;
+    let began = Instant::now();
+    let mut next = 1;
+    while next < events {
+        let end = events.min(next + per_transaction);
+        transaction(&producer, &delivered, &topic, &payload, next..end)?;
+        next = end;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    let rate = (events - 1) as f64 / seconds;
+    println!("{}", serde_json::json!({ "eventsPerSecond": rate, "events": events, "seconds": seconds }));
+    Ok(())
+}
+
+fn transaction(
+    producer: &BaseProducer<Delivered>,
+    delivered: &Delivered,
+    topic: &str,
+    payload: &str,
+    events: std::ops::Range<u64>,
+) -> Result<(), KafkaError> {
+    producer.begin_transaction()?;
+    let end = events.end;
+    for number in events {
+        let key = format!("01998f2e-7c1a-7000-8000-{number:012x}");
+        let mut record = BaseRecord::to(topic).key(&key).payload(payload);
+        while let Err((error, back)) = producer.send(record) {
+            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
+                return Err(error);
+            }
+            record = back;
+            producer.poll(Duration::from_millis(1));
+        }
+    }
+    // Or the commit would wait for its own flush: deliveries are counted first.
+    while delivered.0.load(Ordering::Relaxed) < end {
+        producer.poll(Duration::from_micros(500));
+    }
+    producer.commit_transaction(LIMIT)
+}

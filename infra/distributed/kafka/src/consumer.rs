@@ -1,0 +1,95 @@
+//! A member of a consumer group: classic protocol, cooperative, positions committed by hand.
+//!
+//! The member is a thread of its own; this half asks it for one thing at a time. It polls when it is asked, so that a
+//! caller that hangs loses its partitions as the protocol means it to; the heartbeat is librdkafka's.
+//!
+//! What an error means: `Unavailable`, try again (a commit: the same call; `next`: join anew). `Conflict`, the group
+//! has given the partitions to others: join anew and read from the committed positions. `InvalidData`, the position
+//! is not one of this log (gone past retention, ahead of the end, of a topic since deleted): nothing is skipped,
+//! somebody has to act, and the text says how.
+
+mod assignment;
+mod member;
+
+use std::sync::{Arc, mpsc as threads};
+use std::thread;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use souk_ports::{Delivery, ErrorKind, GroupConsumer, Offset, Partition, PortError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::shared::Shared;
+use member::Member;
+
+/// What the thread is asked for.
+pub(super) enum Command {
+    /// One delivery. After partitions were asked back: and these may go now.
+    Next,
+    Commit(Partition, Offset, oneshot::Sender<Result<(), PortError>>),
+    Seek(Partition, Offset, oneshot::Sender<Result<(), PortError>>),
+}
+
+/// A member of a group; dropping it leaves the group.
+pub(crate) struct KafkaConsumer {
+    commands: threads::Sender<Command>,
+    deliveries: mpsc::Receiver<Result<Delivery, PortError>>,
+    /// A delivery was asked for and has not come.
+    asked: bool,
+}
+
+impl KafkaConsumer {
+    /// Joins `group`. Blocks for as long as it takes to make a client.
+    pub fn join(shared: &Arc<Shared>, group: &str) -> Result<Self, PortError> {
+        let member = Member::new(shared.clone(), group)?;
+        let (commands, inbox) = threads::channel();
+        // One is asked for at a time; the last place is for what ends the member.
+        let (outbox, deliveries) = mpsc::channel(2);
+        thread::Builder::new()
+            .name(format!("kafka-{group}"))
+            .spawn(move || member.run(&inbox, &outbox))
+            .map_err(|error| {
+                PortError::new(ErrorKind::Unavailable, "cannot start a thread").with_source(error)
+            })?;
+        Ok(Self { commands, deliveries, asked: false })
+    }
+
+    async fn ask(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<(), PortError>>) -> Command,
+    ) -> Result<(), PortError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+}
+
+fn ended() -> PortError {
+    PortError::new(ErrorKind::Conflict, "the membership in the group has ended; join anew")
+}
+
+#[async_trait]
+impl GroupConsumer for KafkaConsumer {
+    async fn next(&mut self, max_wait: Duration) -> Result<Delivery, PortError> {
+        if !self.asked {
+            // When the thread has ended, its last words are still in the channel.
+            self.asked = self.commands.send(Command::Next).is_ok();
+        }
+        match tokio::time::timeout(max_wait, self.deliveries.recv()).await {
+            Ok(Some(delivery)) => {
+                self.asked = false;
+                delivery
+            }
+            Ok(None) => Err(ended()),
+            Err(_) => Ok(Delivery::Idle),
+        }
+    }
+
+    async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        self.ask(|reply| Command::Commit(partition, next, reply)).await
+    }
+
+    async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        self.ask(|reply| Command::Seek(partition, next, reply)).await
+    }
+}

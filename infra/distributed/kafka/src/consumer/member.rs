@@ -1,0 +1,391 @@
+//! The thread of a group's member.
+//!
+//! librdkafka asks for a rebalance in the middle of a poll; the answer is given later, from the loop here, so that the
+//! caller is told first and can make durable and commit what it has. Until then nothing is polled: its partitions are
+//! still its own.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset as RawOffset, TopicPartitionList};
+use souk_ports::{Delivery, ErrorKind, LogRecord, Offset, Partition, PortError, fault};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Command;
+use super::assignment::{note, starts};
+use crate::config::CALL_TIMEOUT;
+use crate::context::{self, Trouble};
+use crate::error::port_error;
+use crate::polling::{Watchdog, list, payload_bytes, poll, position};
+use crate::records::{partition, raw_offset, raw_partition, records};
+use crate::shared::Shared;
+
+/// Records of one delivery at most, and their payload bytes.
+const MAX_RECORDS: usize = 2048;
+const MAX_BYTES: usize = 1 << 20;
+/// How long a poll lasts while the caller waits; a command that comes meanwhile waits for it, a record does not.
+const POLL: Duration = Duration::from_millis(50);
+/// Time for the caller between two calls of `next`; after it the group takes its partitions.
+const MAX_POLL_INTERVAL_MS: &str = "300000";
+/// A commit is tried for so long while the group forms anew; members take up to a heartbeat to notice.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+/// Pause between two tries of a commit.
+const COMMIT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A rebalance that librdkafka waits for an answer to.
+#[derive(Debug, PartialEq, Eq)]
+enum Rebalance {
+    Assign(Vec<i32>),
+    Revoke(Vec<i32>),
+    /// The group has given them to others already.
+    Lose,
+}
+
+/// The consumer's context: queues rebalances for the loop.
+#[derive(Debug, Clone, Default)]
+struct GroupContext {
+    trouble: Trouble,
+    rebalances: Arc<Mutex<VecDeque<Rebalance>>>,
+    /// The member leaves: nobody waits for its partitions to be handed over.
+    leaving: Arc<OnceLock<()>>,
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        context::log(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        context::note(&self.trouble, &error, reason);
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let assigns = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.leaving.get().is_some() {
+            if !assigns {
+                drop(consumer.incremental_unassign(list));
+            }
+            return;
+        }
+        let partitions = list.elements().iter().map(|element| element.partition()).collect();
+        let rebalance = if assigns {
+            Rebalance::Assign(partitions)
+        } else if consumer.assignment_lost() {
+            Rebalance::Lose
+        } else {
+            Rebalance::Revoke(partitions)
+        };
+        self.rebalances.lock().push_back(rebalance);
+    }
+}
+
+/// A group's member.
+pub(super) struct Member {
+    shared: Arc<Shared>,
+    group: String,
+    context: GroupContext,
+    consumer: BaseConsumer<GroupContext>,
+    /// The partitions that are its own, each with the offset after the last record that was taken for it.
+    owned: BTreeMap<i32, i64>,
+    /// Read already and not asked for yet.
+    ready: Vec<LogRecord>,
+    /// Told to the caller; they go when it asks for more.
+    revoking: Option<Vec<i32>>,
+    /// The caller has had its first assignment.
+    introduced: bool,
+    watchdog: Watchdog,
+}
+
+impl Member {
+    /// Makes a client and joins. Blocks shortly.
+    pub fn new(shared: Arc<Shared>, group: &str) -> Result<Self, PortError> {
+        shared.check()?;
+        let session = shared.config.session_timeout;
+        let mut settings = shared.config.reader(group);
+        settings
+            .set("group.protocol", "classic")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", session.as_millis().to_string())
+            // Other members learn of a rebalance by their next heartbeat, and everybody waits for the last of them.
+            .set("heartbeat.interval.ms", (session / 6).as_millis().min(1_000).to_string())
+            .set("max.poll.interval.ms", MAX_POLL_INTERVAL_MS);
+        let context = GroupContext::default();
+        let fail = |error| port_error(&format!("cannot join group {group}"), error, context.trouble.reason());
+        let consumer: BaseConsumer<GroupContext> =
+            settings.create_with_context(context.clone()).map_err(fail)?;
+        consumer.subscribe(&[&shared.config.topic]).map_err(fail)?;
+        shared.member_joined();
+        Ok(Self {
+            shared,
+            group: group.to_owned(),
+            context,
+            consumer,
+            owned: BTreeMap::new(),
+            ready: Vec::new(),
+            revoking: None,
+            introduced: false,
+            watchdog: Watchdog::new(),
+        })
+    }
+
+    /// Does what it is asked until nobody asks any more, or until it cannot go on.
+    pub fn run(mut self, inbox: &Receiver<Command>, outbox: &mpsc::Sender<Result<Delivery, PortError>>) {
+        let mut asked = false;
+        loop {
+            let command = if asked {
+                match inbox.try_recv() {
+                    Ok(command) => Some(command),
+                    Err(TryRecvError::Empty) => None,
+                    Err(TryRecvError::Disconnected) => break,
+                }
+            } else {
+                match inbox.recv() {
+                    Ok(command) => Some(command),
+                    Err(_) => break,
+                }
+            };
+            match command {
+                Some(Command::Next) => {
+                    asked = true;
+                    self.let_go();
+                }
+                Some(Command::Commit(partition, next, reply)) => answer(reply, self.commit(partition, next)),
+                Some(Command::Seek(partition, next, reply)) => answer(reply, self.seek(partition, next)),
+                None => match self.work() {
+                    Ok(None) => {}
+                    Ok(Some(delivery)) => {
+                        asked = false;
+                        if outbox.blocking_send(Ok(delivery)).is_err() {
+                            break;
+                        }
+                        // While the caller is busy, its next records are copied.
+                        if self.revoking.is_none()
+                            && let Err(error) = self.fetch(Duration::ZERO)
+                        {
+                            drop(outbox.blocking_send(Err(error)));
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        // Nobody may be listening any more.
+                        drop(outbox.blocking_send(Err(error)));
+                        break;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Returns the next thing that the caller has to know, if there is any within a poll's time.
+    fn work(&mut self) -> Result<Option<Delivery>, PortError> {
+        self.shared.check()?;
+        let rebalance = self.context.rebalances.lock().pop_front();
+        if let Some(rebalance) = rebalance {
+            return self.rebalance(rebalance);
+        }
+        if self.ready.is_empty() {
+            self.fetch(POLL)?;
+        }
+        if self.ready.is_empty() {
+            let starts: Vec<_> = self.owned.iter().map(|(partition, next)| (*partition, *next)).collect();
+            self.watchdog.check(&self.consumer, &self.shared.config.topic, &starts)?;
+            return Ok(None);
+        }
+        self.watchdog.fed();
+        // A rebalance that came with them waits until they are done with.
+        Ok(Some(Delivery::Records(std::mem::take(&mut self.ready))))
+    }
+
+    /// Takes what is there.
+    fn fetch(&mut self, wait: Duration) -> Result<(), PortError> {
+        let (mut count, mut bytes) = (0, 0);
+        let rebalances = self.context.rebalances.clone();
+        let mut polled = poll(
+            &self.consumer,
+            "the membership in the group has ended",
+            wait,
+            |message| {
+                count += 1;
+                bytes += payload_bytes(message);
+                count >= MAX_RECORDS || bytes >= MAX_BYTES || !rebalances.lock().is_empty()
+            },
+            || self.context.trouble.reason(),
+        );
+        let owned = &mut self.owned;
+        polled.messages.retain(|message: &BorrowedMessage<'_>| match owned.get_mut(&message.partition()) {
+            Some(next) if message.offset() >= *next => {
+                *next = message.offset() + 1;
+                true
+            }
+            _ => false,
+        });
+        self.ready.extend(records(&polled.messages));
+        match polled.failure {
+            Some(failure) if self.ready.is_empty() => Err(self.explain(failure)),
+            // It comes again, or the next poll says what became of it.
+            _ => Ok(()),
+        }
+    }
+
+    fn explain(&self, error: PortError) -> PortError {
+        if error.kind() != ErrorKind::InvalidData {
+            return error;
+        }
+        PortError::new(
+            ErrorKind::InvalidData,
+            format!(
+                "a position of group {} is not in topic {} any more: retention has removed what was not read yet; \
+                 nothing was skipped: bring the records back, or, to go on without them, set the group's offsets anew \
+                 (kafka-consumer-groups --reset-offsets) while it has no members",
+                self.group, self.shared.config.topic
+            ),
+        )
+        .with_source(error)
+    }
+
+    fn rebalance(&mut self, rebalance: Rebalance) -> Result<Option<Delivery>, PortError> {
+        match rebalance {
+            Rebalance::Assign(partitions) => {
+                let topic = &self.shared.config.topic;
+                let what = format!("cannot take over partitions of topic {topic} for group {}", self.group);
+                let fail = |error| port_error(&what, error, self.context.trouble.reason());
+                let log = self.shared.identity.log();
+                let starts = starts(&self.consumer, topic, &self.group, log, &partitions, fail)?;
+                let at = starts.iter().map(|(partition, start)| (*partition, RawOffset::Offset(*start)));
+                let assignment = list(topic, at).map_err(fail)?;
+                self.consumer.incremental_assign(&assignment).map_err(fail)?;
+                self.owned.extend(starts.iter().copied());
+                self.watchdog.fed();
+                if starts.is_empty() && self.introduced {
+                    return Ok(None);
+                }
+                self.introduced = true;
+                let starts = starts
+                    .into_iter()
+                    .map(|(number, start)| (partition(number), crate::records::offset(start)));
+                Ok(Some(Delivery::Assigned(starts.collect())))
+            }
+            Rebalance::Revoke(partitions) => {
+                let told: Vec<Partition> = partitions
+                    .iter()
+                    .filter(|number| self.owned.contains_key(number))
+                    .map(|number| partition(*number))
+                    .collect();
+                self.ready.retain(|record| !told.contains(&record.partition));
+                self.revoking = Some(partitions);
+                if told.is_empty() || fault::planted("partitions-go-without-a-word") {
+                    self.let_go();
+                    return Ok(None);
+                }
+                Ok(Some(Delivery::Revoking(told)))
+            }
+            Rebalance::Lose => Err(PortError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "group {} has given this member's partitions to others, as it was silent for too long; join anew",
+                    self.group
+                ),
+            )),
+        }
+    }
+
+    /// Hands over partitions that the caller knows to go, and is done with.
+    fn let_go(&mut self) {
+        let Some(partitions) = self.revoking.take() else { return };
+        self.owned.retain(|partition, _| !partitions.contains(partition));
+        let gone = list(
+            &self.shared.config.topic,
+            partitions.into_iter().map(|partition| (partition, RawOffset::Invalid)),
+        );
+        // A failure means that they are gone already, of which the next poll tells.
+        if let Err(error) = gone.and_then(|gone| self.consumer.incremental_unassign(&gone)) {
+            tracing::debug!(
+                messaging.consumer.group.name = self.group,
+                "cannot hand over partitions: {error}"
+            );
+        }
+    }
+
+    fn owns(&self, partition: Partition) -> Result<i32, PortError> {
+        let number = raw_partition(partition);
+        if self.owned.contains_key(&number) && !self.consumer.assignment_lost() {
+            return Ok(number);
+        }
+        Err(PortError::new(
+            ErrorKind::Conflict,
+            format!("partition {partition} is another member's of group {} by now; join anew", self.group),
+        ))
+    }
+
+    fn commit(&self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        self.shared.check()?;
+        let number = self.owns(partition)?;
+        let topic = &self.shared.config.topic;
+        let next = raw_offset(next);
+        // What follows the last record taken is markers as far as the client has come.
+        let caught_up = self.owned.get(&number) == Some(&next);
+        let reach = if caught_up { position(&self.consumer, topic, number) } else { None };
+        let mut positions = TopicPartitionList::with_capacity(1);
+        let mut element = positions.add_partition(topic, number);
+        let what = format!(
+            "cannot commit {next} in partition {partition} of topic {topic} for group {}",
+            self.group
+        );
+        let fail = |error| port_error(&what, error, self.context.trouble.reason());
+        element.set_offset(RawOffset::Offset(next)).map_err(fail)?;
+        element.set_metadata(note(self.shared.identity.log(), reach.unwrap_or(next).max(next)));
+        let deadline = Instant::now() + COMMIT_PATIENCE;
+        loop {
+            match self.consumer.commit(&positions, CommitMode::Sync) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::ConsumerCommit(Code::RebalanceInProgress | Code::IllegalGeneration))
+                    if Instant::now() < deadline && !self.consumer.assignment_lost() =>
+                {
+                    std::thread::sleep(COMMIT_PAUSE);
+                }
+                Err(error) => return Err(fail(error)),
+            }
+        }
+    }
+
+    fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        let number = self.owns(partition)?;
+        let next = raw_offset(next);
+        let topic = &self.shared.config.topic;
+        let what = format!("cannot go to {next} in partition {partition} of topic {topic}");
+        let fail = |error| port_error(&what, error, self.context.trouble.reason());
+        let place = list(topic, [(number, RawOffset::Offset(next))]).map_err(fail)?;
+        let sought = self.consumer.seek_partitions(place, CALL_TIMEOUT).map_err(fail)?;
+        for element in sought.elements() {
+            element.error().map_err(fail)?;
+        }
+        self.ready.retain(|record| record.partition != partition);
+        self.owned.insert(number, next);
+        Ok(())
+    }
+}
+
+fn answer(reply: oneshot::Sender<Result<(), PortError>>, result: Result<(), PortError>) {
+    // A caller that gave up does not want to know.
+    let _ = reply.send(result);
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.context.leaving.set(());
+        // What librdkafka waits for has to be answered, or it does not leave.
+        self.context.rebalances.lock().clear();
+        drop(self.consumer.unassign());
+        self.shared.member_left();
+    }
+}

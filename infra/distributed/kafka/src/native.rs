@@ -1,0 +1,202 @@
+//! The two calls of librdkafka that rdkafka does not wrap: what a topic is, and what a group committed.
+//!
+//! Both block their thread until the deadline at most. Every native object is owned by a guard that destroys it.
+
+#![expect(unsafe_code, reason = "rdkafka wraps neither DescribeTopics nor ListConsumerGroupOffsets")]
+
+use std::ffi::{CStr, CString, c_char};
+use std::ptr;
+use std::time::Duration;
+
+use rdkafka::bindings as native;
+use rdkafka::client::NativeClient;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+/// Destroys what it points to.
+struct Guard<T>(*mut T, unsafe extern "C" fn(*mut T));
+
+impl<T> Guard<T> {
+    fn new(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Result<Self, KafkaError> {
+        if pointer.is_null() {
+            return Err(KafkaError::AdminOpCreation("librdkafka is out of memory".to_owned()));
+        }
+        Ok(Self(pointer, destroy))
+    }
+}
+
+impl<T> Drop for Guard<T> {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from the constructor that belongs to this destructor and was given to nobody.
+        unsafe { (self.1)(self.0) }
+    }
+}
+
+fn milliseconds(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}
+
+fn check(error: native::rd_kafka_resp_err_t) -> Result<(), KafkaError> {
+    if error == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        Ok(())
+    } else {
+        Err(KafkaError::AdminOp(Code::from(error)))
+    }
+}
+
+/// Runs one admin call: `start` sends it with the given options to the given queue; returns its event.
+fn call(
+    client: &NativeClient,
+    operation: native::rd_kafka_admin_op_t,
+    timeout: Duration,
+    start: impl FnOnce(*const native::rd_kafka_AdminOptions_t, *mut native::rd_kafka_queue_t),
+) -> Result<Guard<native::rd_kafka_event_t>, KafkaError> {
+    let mut text = [0 as c_char; 256];
+    // SAFETY: the client outlives this function, and with it queue and options, whose guards live until its end;
+    // the buffer is as long as it is said to be.
+    let (queue, options) = unsafe {
+        let queue = Guard::new(native::rd_kafka_queue_new(client.ptr()), native::rd_kafka_queue_destroy)?;
+        let options = Guard::new(
+            native::rd_kafka_AdminOptions_new(client.ptr(), operation),
+            native::rd_kafka_AdminOptions_destroy,
+        )?;
+        check(native::rd_kafka_AdminOptions_set_request_timeout(
+            options.0,
+            milliseconds(timeout),
+            text.as_mut_ptr(),
+            text.len(),
+        ))?;
+        (queue, options)
+    };
+    start(options.0, queue.0);
+    // A little longer than the call itself may take: it answers with its own time-out.
+    let patience = timeout + Duration::from_millis(500);
+    // SAFETY: the queue is alive; the event is ours to destroy.
+    unsafe {
+        let event = native::rd_kafka_queue_poll(queue.0, milliseconds(patience));
+        if event.is_null() {
+            return Err(KafkaError::AdminOp(Code::OperationTimedOut));
+        }
+        let event = Guard::new(event, native::rd_kafka_event_destroy)?;
+        check(native::rd_kafka_event_error(event.0))?;
+        Ok(event)
+    }
+}
+
+/// What a topic is at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// Its id; `None` when the broker gives topics none.
+    pub id: Option<[u8; 16]>,
+    pub partitions: usize,
+}
+
+/// Asks what a topic is.
+///
+/// # Errors
+/// `UnknownTopicOrPartition` when there is no such topic.
+pub(crate) fn describe_topic(
+    client: &NativeClient,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Described, KafkaError> {
+    let name = CString::new(topic)?;
+    let mut names = [name.as_ptr()];
+    // SAFETY: the names live until the end of the function and are copied.
+    let topics = unsafe {
+        Guard::new(
+            native::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len()),
+            native::rd_kafka_TopicCollection_destroy,
+        )?
+    };
+    let operation = native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+    let event = call(client, operation, timeout, |options, queue| {
+        // SAFETY: all four are alive during the call, which copies what it needs.
+        unsafe { native::rd_kafka_DescribeTopics(client.ptr(), topics.0, options, queue) }
+    })?;
+    // SAFETY: everything read here belongs to the event, which lives until the end of the function.
+    unsafe {
+        let result = native::rd_kafka_event_DescribeTopics_result(event.0);
+        let mut count = 0;
+        let found = native::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        if found.is_null() || count == 0 {
+            return Err(KafkaError::AdminOp(Code::UnknownTopicOrPartition));
+        }
+        let error = native::rd_kafka_TopicDescription_error(*found);
+        if !error.is_null() {
+            check(native::rd_kafka_error_code(error))?;
+        }
+        let mut partitions = 0;
+        native::rd_kafka_TopicDescription_partitions(*found, &raw mut partitions);
+        let id = native::rd_kafka_TopicDescription_topic_id(*found);
+        if id.is_null() {
+            return Ok(Described { id: None, partitions });
+        }
+        let high = native::rd_kafka_Uuid_most_significant_bits(id);
+        let low = native::rd_kafka_Uuid_least_significant_bits(id);
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&high.to_be_bytes());
+        bytes[8..].copy_from_slice(&low.to_be_bytes());
+        Ok(Described { id: (bytes != [0; 16]).then_some(bytes), partitions })
+    }
+}
+
+/// Returns what a group committed for a topic: partition and next offset, where it committed any.
+pub(crate) fn committed(
+    client: &NativeClient,
+    group: &str,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Vec<(i32, i64)>, KafkaError> {
+    let (group, topic) = (CString::new(group)?, CString::new(topic)?);
+    // SAFETY: the name is copied; no list means every partition that the group has committed.
+    let request = unsafe {
+        Guard::new(
+            native::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), ptr::null()),
+            native::rd_kafka_ListConsumerGroupOffsets_destroy,
+        )?
+    };
+    let mut requests = [request.0];
+    let operation = native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
+    let event = call(client, operation, timeout, |options, queue| {
+        // SAFETY: all are alive during the call, which copies what it needs.
+        unsafe {
+            native::rd_kafka_ListConsumerGroupOffsets(
+                client.ptr(),
+                requests.as_mut_ptr(),
+                requests.len(),
+                options,
+                queue,
+            );
+        }
+    })?;
+    // SAFETY: everything read here belongs to the event, which lives until the end of the function.
+    unsafe {
+        let result = native::rd_kafka_event_ListConsumerGroupOffsets_result(event.0);
+        let mut count = 0;
+        let groups = native::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &raw mut count);
+        if groups.is_null() || count == 0 {
+            return Ok(Vec::new());
+        }
+        let error = native::rd_kafka_group_result_error(*groups);
+        if !error.is_null() {
+            match Code::from(native::rd_kafka_error_code(error)) {
+                Code::NoError => {}
+                Code::GroupIdNotFound => return Ok(Vec::new()),
+                code => return Err(KafkaError::AdminOp(code)),
+            }
+        }
+        let list = native::rd_kafka_group_result_partitions(*groups);
+        if list.is_null() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for index in 0..usize::try_from((*list).cnt).unwrap_or(0) {
+            let element = &*(*list).elems.add(index);
+            if CStr::from_ptr(element.topic) == topic.as_c_str() && element.offset >= 0 {
+                check(element.err)?;
+                found.push((element.partition, element.offset));
+            }
+        }
+        Ok(found)
+    }
+}

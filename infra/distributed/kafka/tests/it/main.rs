@@ -1,0 +1,18 @@
+//! The adapter against a real broker. `KAFKA_BROKERS` names it: run `cargo xtask test`, or
+//! `eval "$(cargo xtask services env)"` after `cargo xtask services up`.
+
+#![expect(clippy::unwrap_used, reason = "what fails in a test is a panic")]
+
+mod dead_letters;
+mod groups;
+mod identity;
+mod partitioner;
+mod planted;
+mod producer;
+mod reading;
+mod rebalance;
+mod retention;
+mod secure;
+mod support;
+mod tails;
+mod topics;

@@ -1,0 +1,91 @@
+//! Positions that the log does not hold any more: a name, never a skip.
+
+use rdkafka::admin::AdminOptions;
+use rdkafka::{Offset, TopicPartitionList};
+use souk_ports::{ErrorKind, EventLog, ReadLimit};
+
+use crate::support::{Topic, admin, assigned, commit, failure, number, publish, take};
+
+/// Removes what is before `offset`.
+async fn trim(topic: &Topic, partition: i32, offset: Offset) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&topic.config.topic, partition, offset).unwrap();
+    admin(&topic.config).delete_records(&list, &AdminOptions::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_position_gone_past_retention_stops_the_group_with_a_name() {
+    let topic = Topic::new(1).await;
+    let log = topic.log().await;
+    publish(&mut topic.producer().await, 0..100, 10).await;
+    let group = topic.config.topic.as_str();
+    let mut consumer = log.consumer(group).await.unwrap();
+    assigned(&mut *consumer).await;
+    let records = take(&mut *consumer, 100).await;
+    commit(&mut *consumer, &records[..30]).await;
+    drop(consumer);
+    trim(&topic, 0, Offset::Offset(i64::try_from(records[60].offset).unwrap())).await;
+    for _ in 0..2 {
+        let mut consumer = log.consumer(group).await.unwrap();
+        let error = failure(&mut *consumer).await;
+        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+        assert!(error.message().contains(group) && error.message().contains("retention"), "{error}");
+    }
+    // A new group begins with what there is.
+    let mut fresh = log.consumer(&format!("{group}-fresh")).await.unwrap();
+    assert_eq!(assigned(&mut *fresh).await[&0], records[60].offset);
+    assert_eq!(number(&take(&mut *fresh, 1).await[0]), 60);
+    // So does a read, and the bounds say where that is.
+    assert_eq!(log.bounds().await.unwrap()[0].earliest, records[60].offset);
+    let read = log.read(0, 0, ReadLimit { records: 1, bytes: 1 }).await.unwrap();
+    assert_eq!(number(&read[0]), 60);
+}
+
+#[tokio::test]
+async fn a_log_whose_records_have_all_expired_is_no_loss_to_who_has_read_them() {
+    let topic = Topic::new(1).await;
+    let log = topic.log().await;
+    let mut producer = topic.producer().await;
+    publish(&mut producer, 0..20, 5).await;
+    let group = topic.config.topic.as_str();
+    let mut consumer = log.consumer(group).await.unwrap();
+    assigned(&mut *consumer).await;
+    let records = take(&mut *consumer, 20).await;
+    commit(&mut *consumer, &records).await;
+    drop(consumer);
+    // The last marker goes too: the group's position is before what is left.
+    trim(&topic, 0, Offset::End).await;
+    let bounds = log.bounds().await.unwrap()[0];
+    assert!(bounds.earliest > records[19].offset + 1, "{bounds:?}");
+    let mut consumer = log.consumer(group).await.unwrap();
+    assert_eq!(assigned(&mut *consumer).await[&0], bounds.earliest);
+    publish(&mut producer, 20..21, 1).await;
+    assert_eq!(number(&take(&mut *consumer, 1).await[0]), 20);
+}
+
+#[tokio::test]
+async fn a_position_ahead_of_the_log_stops_the_group_with_a_name() {
+    let topic = Topic::new(1).await;
+    let log = topic.log().await;
+    publish(&mut topic.producer().await, 0..10, 10).await;
+    let group = topic.config.topic.as_str();
+    let mut consumer = log.consumer(group).await.unwrap();
+    assigned(&mut *consumer).await;
+    consumer.commit(0, 5_000).await.unwrap();
+    drop(consumer);
+    let mut consumer = log.consumer(group).await.unwrap();
+    let error = failure(&mut *consumer).await;
+    assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+    assert!(error.message().contains("5000") && error.message().contains("ahead"), "{error}");
+}
+
+#[tokio::test]
+async fn a_tail_begins_with_what_is_left() {
+    let topic = Topic::new(1).await;
+    let log = topic.log().await;
+    publish(&mut topic.producer().await, 0..50, 10).await;
+    trim(&topic, 0, Offset::Offset(33)).await;
+    let mut tail = log.tail(&[5]).await.unwrap();
+    let first = crate::support::within("records", tail.next()).await.unwrap();
+    assert_eq!(first[0].offset, 33);
+}
