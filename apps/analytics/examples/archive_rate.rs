@@ -16,7 +16,7 @@ use souk_ports::LogRecord;
 use uuid::Uuid;
 
 /// Raw rows that all open files together may hold.
-const RAW_BYTES: usize = 64 << 20;
+const RAW_BYTES: usize = 32 << 20;
 /// Products of the shop.
 const PRODUCTS: usize = 3_000;
 /// How long to encode the same events again and again.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use axum::Router;
 use object_store::ObjectStore;
 use parking_lot::Mutex;
-use souk_http::{Cors, Metrics, Service, Shutdown};
+use souk_http::{App, Cors, Metrics, Service, Shutdown};
 use souk_ports::{Clock, EventLog, EventStore};
 use tokio::sync::mpsc;
 
-use crate::aggregates::{AggregateSink, Pace};
-use crate::archive::{ArchiveParts, ArchiveSink, FlushRequest, Limits};
-use crate::consumer::{self, ConsumerState, RecentSink, progress};
+use crate::aggregates::{AggregateParts, AggregateSink, Pace};
+use crate::archive::{ArchiveParts, ArchiveSink, FlushRequest, Keeper, Limits};
+use crate::consumer::{self, ConsumerState, RecentParts, RecentSink, progress};
 use crate::health::AnalyticsHealth;
 use crate::metrics::{ArchiveFigures, ConsumerFigures};
 use crate::{AnalyticsConfig, metrics, routes};
@@ -47,7 +47,7 @@ pub struct AnalyticsDeps {
 pub(crate) struct Shared {
     pub log: Arc<dyn EventLog>,
     pub store: Arc<dyn EventStore>,
-    pub archive: Arc<dyn ObjectStore>,
+    pub keeper: Keeper,
     pub clock: Arc<dyn Clock>,
     pub config: AnalyticsConfig,
     pub recent: Arc<ConsumerState>,
@@ -59,6 +59,15 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Returns when files of the archive are closed.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            bytes: self.config.archive_max_bytes,
+            rows: self.config.archive_max_rows,
+            age: self.config.archive_max_age,
+        }
+    }
+
     /// Returns the consumers in the order in which they are shown.
     pub fn consumers(&self) -> [&Arc<ConsumerState>; 3] {
         [&self.recent, &self.aggregates, &self.archiver]
@@ -68,10 +77,9 @@ impl Shared {
 /// The analytics service.
 pub struct Analytics {
     shared: Arc<Shared>,
-    archive_figures: ArchiveFigures,
     /// Taken by `run`.
     requests: mpsc::Receiver<FlushRequest>,
-    service: Mutex<Option<(Service, Metrics)>>,
+    app: Mutex<Option<App>>,
 }
 
 impl Analytics {
@@ -85,10 +93,16 @@ impl Analytics {
         let mut metrics = Metrics::new("analytics");
         metrics::register(metrics.registry(), &figures, &archive_figures);
         let (flushes, requests) = mpsc::channel(FLUSH_QUEUE);
+        let keeper = Keeper {
+            log: log.clone(),
+            store: archive,
+            clock: clock.clone(),
+            figures: archive_figures.clone(),
+        };
         let shared = Arc::new(Shared {
             log,
             store,
-            archive,
+            keeper,
             clock,
             config,
             recent,
@@ -99,7 +113,16 @@ impl Analytics {
         });
         let health = Arc::new(AnalyticsHealth::new(shared.clone()));
         let service = Service { name: "analytics", about, backend, cors, health };
-        Self { shared, archive_figures, requests, service: Mutex::new(Some((service, metrics))) }
+        let app = App::new(service, routes::router(shared.clone()), metrics);
+        Self { shared, requests, app: Mutex::new(Some(app)) }
+    }
+
+    /// Returns the app, to be served alone or with others.
+    ///
+    /// # Panics
+    /// When called a second time: there is one.
+    pub fn app(&self) -> App {
+        self.app.lock().take().expect("the app is taken once")
     }
 
     /// Returns the routes, wrapped as a service.
@@ -107,36 +130,36 @@ impl Analytics {
     /// # Panics
     /// When called a second time: a router is cloned, not made again.
     pub fn router(&self) -> Router {
-        let (service, metrics) = self.service.lock().take().expect("the router is made once");
-        service.router(routes::router(self.shared.clone()), metrics)
+        self.app().router()
     }
 
     /// Runs the three consumers until the soft token; returns when they have stored what they had, or at the hard
     /// one.
     pub async fn run(self, shutdown: Shutdown) {
-        let Self { shared, archive_figures, requests, .. } = self;
+        let Self { shared, requests, .. } = self;
         let config = &shared.config;
         let log = &shared.log;
-        let recent = RecentSink::new(shared.store.clone(), shared.recent.clone(), config.commit_interval);
-        let pace = Pace { interval: config.flush_interval, events: config.flush_events };
-        let aggregates = AggregateSink::new(
-            log.identity(),
-            shared.store.clone(),
-            shared.aggregates.clone(),
-            pace,
-            config.commit_interval,
-        );
-        let archive = ArchiveSink::new(ArchiveParts {
+        let recent = RecentSink::new(RecentParts {
             log: log.clone(),
-            store: shared.archive.clone(),
+            store: shared.store.clone(),
+            archive: shared.keeper.store.clone(),
             clock: shared.clock.clone(),
+            state: shared.recent.clone(),
+            commit_interval: config.commit_interval,
+            retention: config.recent_retention,
+        });
+        let aggregates = AggregateSink::new(AggregateParts {
+            log: log.clone(),
+            store: shared.store.clone(),
+            archive: shared.keeper.store.clone(),
+            state: shared.aggregates.clone(),
+            pace: Pace { interval: config.flush_interval, events: config.flush_events },
+            commit_interval: config.commit_interval,
+        });
+        let archive = ArchiveSink::new(ArchiveParts {
+            keeper: shared.keeper.clone(),
             state: shared.archiver.clone(),
-            figures: archive_figures,
-            limits: Limits {
-                bytes: config.archive_max_bytes,
-                rows: config.archive_max_rows,
-                age: config.archive_max_age,
-            },
+            limits: shared.limits(),
             requests,
         });
         let tasks = [

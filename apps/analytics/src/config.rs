@@ -21,6 +21,8 @@ pub struct AnalyticsConfig {
     pub archive_max_rows: usize,
     /// How long `POST /archive/flush` waits.
     pub flush_timeout: Duration,
+    /// How long recent events are kept.
+    pub recent_retention: Duration,
 }
 
 impl Default for AnalyticsConfig {
@@ -31,14 +33,28 @@ impl Default for AnalyticsConfig {
             flush_events: 8192,
             commit_interval: Duration::from_millis(250),
             archive_max_age: Duration::from_secs(300),
-            archive_max_bytes: 64 << 20,
+            // Half of what the design allows: encoding takes about as much again.
+            archive_max_bytes: 32 << 20,
             archive_max_rows: 1_000_000,
             flush_timeout: Duration::from_secs(30),
+            recent_retention: Duration::from_secs(7 * 86_400),
         }
     }
 }
 
 impl AnalyticsConfig {
+    /// The defaults where each item is a request over the network: events of half a second, or of many when there
+    /// is a backlog, are folded into one update of each item that they touch.
+    #[must_use]
+    pub fn distributed() -> Self {
+        Self {
+            flush_interval: Duration::from_millis(500),
+            flush_events: 32_768,
+            commit_interval: Duration::from_millis(500),
+            ..Self::default()
+        }
+    }
+
     /// Checks the settings against each other.
     ///
     /// # Errors

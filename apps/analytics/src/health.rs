@@ -45,8 +45,8 @@ impl HealthCheck for AnalyticsHealth {
             };
             checks.push((state.name, state.check(patience)));
         }
-        // A consumer that lags or waits does not keep queries from being answered.
-        let joined = self.shared.consumers().iter().all(|state| state.has_joined());
-        Health { ready: reachable && joined, checks }
+        // One that lags or waits does not keep queries from being answered; one that has stopped makes them go stale.
+        let working = self.shared.consumers().iter().all(|state| state.has_joined() && !state.is_stopped());
+        Health { ready: reachable && working, checks }
     }
 }

@@ -25,15 +25,16 @@ type FloatGauge = Gauge<f64, AtomicU64>;
 pub(crate) struct ConsumerFigures {
     events: Family<ConsumerLabels, Counter>,
     unreadable: Family<ConsumerLabels, Counter>,
+    dead_letters: Family<ConsumerLabels, Counter>,
     lag_events: Family<ConsumerLabels, Gauge>,
     lag_seconds: Family<ConsumerLabels, FloatGauge>,
 }
 
 impl ConsumerFigures {
-    /// Returns the counters of delivered and of unreadable records.
-    pub fn counters(&self, consumer: &'static str) -> (Counter, Counter) {
+    /// Returns the counters of records delivered, unreadable, and set aside.
+    pub fn counters(&self, consumer: &'static str) -> [Counter; 3] {
         let labels = ConsumerLabels { consumer };
-        (self.events.get_or_create_owned(&labels), self.unreadable.get_or_create_owned(&labels))
+        [&self.events, &self.unreadable, &self.dead_letters].map(|family| family.get_or_create_owned(&labels))
     }
 
     /// Notes how far a consumer is behind.
@@ -77,9 +78,10 @@ impl ArchiveFigures {
 
 /// Registers everything.
 pub(crate) fn register(registry: &mut Registry, consumers: &ConsumerFigures, archive: &ArchiveFigures) {
-    let ConsumerFigures { events, unreadable, lag_events, lag_seconds } = consumers.clone();
+    let ConsumerFigures { events, unreadable, dead_letters, lag_events, lag_seconds } = consumers.clone();
     registry.register("souk_consumer_events", "Events delivered to a consumer, repeats included", events);
     registry.register("souk_consumer_unreadable", "Records that are no events", unreadable);
+    registry.register("souk_consumer_dead_letters", "Records set aside, with the reason", dead_letters);
     registry.register("souk_consumer_lag_events", "Events not yet done with", lag_events);
     let help = "Age of the oldest event not yet done with";
     registry.register_with_unit("souk_consumer_lag", help, Unit::Seconds, lag_seconds);

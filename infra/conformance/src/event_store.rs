@@ -3,3 +3,4 @@
 pub mod aggregates;
 pub mod counting;
 pub mod recent;
+pub mod repair;

@@ -144,6 +144,8 @@ macro_rules! event_log_promises {
                     a_tail_is_cancel_safe,
                     tails_do_not_share_a_position,
                     a_tail_sees_a_product_in_order_under_load;
+                event_log::dead_letters:
+                    a_record_set_aside_is_told_with_its_place_and_reason;
             }
         }
     };
@@ -177,6 +179,9 @@ macro_rules! event_store_promises {
                     recent_events_page_without_repeats,
                     recent_events_expire,
                     bad_recent_cursors_are_invalid_data;
+                event_store::repair:
+                    replaced_items_are_as_given_and_count_on,
+                    removed_items_are_gone_and_count_anew;
             }
         }
     };

@@ -33,7 +33,8 @@ pub(crate) fn beside(path: &Path) -> PathBuf {
     wal.into()
 }
 
-fn has_writer(path: &Path) -> bool {
+/// Tells whether a process writes the file.
+pub(crate) fn has_writer(path: &Path) -> bool {
     // A folder without a lock file has never been written, or was copied without it.
     File::open(path.with_file_name("souk.lock"))
         .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))

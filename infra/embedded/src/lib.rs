@@ -17,6 +17,7 @@ mod catalog;
 mod checkpoint;
 mod commit;
 mod committer;
+pub mod doctor;
 mod error;
 mod event_store;
 mod list;

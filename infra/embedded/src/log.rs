@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension};
 use souk_domain::Timestamp;
 use souk_events::LogId;
 use souk_ports::{
-    Delivery, ErrorKind, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, PortError,
+    DeadLetter, Delivery, ErrorKind, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, PortError,
     ReadLimit, Tail,
 };
 use tokio::sync::watch;
@@ -198,6 +198,10 @@ impl EventLog for EmbeddedEventLog {
 
     async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError> {
         self.positions.set_aside(self.identity, record, reason).await
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        self.positions.dead_letters(self.identity, limit).await
     }
 }
 

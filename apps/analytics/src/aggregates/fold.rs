@@ -25,6 +25,7 @@ pub struct Batch {
     sellers: Names<Arc<str>>,
     categories: Names<Arc<str>>,
     products: Names<Uuid>,
+    last: Option<Offset>,
     /// Records that are no events of ours: they count nowhere.
     pub unreadable: Vec<Unreadable>,
 }
@@ -32,8 +33,8 @@ pub struct Batch {
 /// A record that is no event of ours.
 #[derive(Debug)]
 pub struct Unreadable {
-    /// Where it is.
-    pub offset: Offset,
+    /// The record.
+    pub record: LogRecord,
     /// Why it cannot be read.
     pub reason: String,
 }
@@ -123,23 +124,44 @@ impl Batch {
         let mut batch = Self::default();
         batch.facts.reserve(records.len());
         for record in records {
-            let fact = match Fact::read(&record.payload) {
-                Ok(fact) => fact,
-                Err(error) => {
-                    batch.unreadable.push(Unreadable { offset: record.offset, reason: error.to_string() });
-                    continue;
-                }
-            };
-            batch.facts.push(Row {
-                offset: record.offset,
-                at: fact.at.millis(),
-                seller: batch.sellers.number(&*fact.seller, |name| Arc::from(name)),
-                category: batch.categories.number(&*fact.category, |name| Arc::from(name)),
-                product: batch.products.number(&fact.product.0, |id| *id),
-                measures: fact.measures,
-            });
+            batch.push(record);
         }
         batch
+    }
+
+    /// Reads the next record of the partition; what the figures do not need of it is not kept.
+    pub fn push(&mut self, record: &LogRecord) {
+        self.last = Some(record.offset);
+        let fact = match Fact::read(&record.payload) {
+            Ok(fact) => fact,
+            Err(error) => {
+                self.unreadable.push(Unreadable { record: record.clone(), reason: error.to_string() });
+                return;
+            }
+        };
+        self.facts.push(Row {
+            offset: record.offset,
+            at: fact.at.millis(),
+            seller: self.sellers.number(&*fact.seller, |name| Arc::from(name)),
+            category: self.categories.number(&*fact.category, |name| Arc::from(name)),
+            product: self.products.number(&fact.product.0, |id| *id),
+            measures: fact.measures,
+        });
+    }
+
+    /// Returns the number of records read.
+    pub fn len(&self) -> usize {
+        self.facts.len() + self.unreadable.len()
+    }
+
+    /// Tells whether nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the offset of the last record read.
+    pub fn last(&self) -> Option<Offset> {
+        self.last
     }
 
     /// Returns what the batch adds to each item, in the order of keys.

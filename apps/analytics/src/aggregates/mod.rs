@@ -7,4 +7,4 @@ mod measure;
 pub use fold::{Batch, Unreadable};
 pub use measure::Fact;
 
-pub(crate) use consume::{AggregateSink, Pace};
+pub(crate) use consume::{AggregateParts, AggregateSink, Pace};

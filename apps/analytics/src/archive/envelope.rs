@@ -52,6 +52,11 @@ pub(super) fn columns(payload: &[u8]) -> Columns<'_> {
     }
 }
 
+/// Tells whether a payload has what every event of ours has.
+pub(crate) fn is_envelope(payload: &[u8]) -> bool {
+    !matches!(columns(payload), Columns::Unreadable)
+}
+
 fn layout(payload: &[u8]) -> Option<Layout<'_>> {
     let rest = payload.strip_prefix(BEFORE_ID)?;
     let (id, rest) = uuid(rest)?;

@@ -8,7 +8,10 @@ mod adopt;
 mod encode;
 mod envelope;
 mod footer;
+mod keeper;
 mod reader;
+mod replay;
+mod rows;
 mod sink;
 mod writer;
 
@@ -19,7 +22,11 @@ use souk_ports::{Offset, Partition};
 pub use encode::{EncodeError, Span, encode};
 pub use footer::{Footer, RecordDigest};
 pub use reader::{ArchivedEvent, ArchivedObject, Contents, ObjectQuery, ReadError, objects, read_object};
+pub use rows::ObjectFile;
 
+pub(crate) use envelope::is_envelope;
+pub(crate) use keeper::Keeper;
+pub(crate) use replay::{replay, replay_since};
 pub(crate) use sink::{ArchiveParts, ArchiveSink, FlushRequest};
 pub(crate) use writer::Limits;
 

@@ -24,8 +24,8 @@ const TAIL_BYTES: u64 = 16 * 1024;
 const CONCURRENT_READS: usize = 16;
 
 /// Positions of the columns that are read back.
-const OFFSET_COLUMN: usize = 1;
-const EVENT_COLUMN: usize = 8;
+pub(super) const OFFSET_COLUMN: usize = 1;
+pub(super) const EVENT_COLUMN: usize = 8;
 
 /// What cannot be read from the archive; each names the object.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +179,10 @@ async fn walk(
 }
 
 /// Reads an object's footer from its end.
-async fn read_footer(store: &dyn ObjectStore, meta: ObjectMeta) -> Result<ArchivedObject, ReadError> {
+pub(super) async fn read_footer(
+    store: &dyn ObjectStore,
+    meta: ObjectMeta,
+) -> Result<ArchivedObject, ReadError> {
     let key = meta.location.as_ref();
     if meta.size < FOOTER_SIZE as u64 {
         return Err(ReadError::damaged(key, "it is too short"));
@@ -206,7 +209,7 @@ async fn read_tail(store: &dyn ObjectStore, location: &Path, bytes: u64) -> Resu
     Ok(store.get_opts(location, options).await?.bytes().await?)
 }
 
-fn object(key: &str, bytes: u64, metadata: &ParquetMetaData) -> Result<ArchivedObject, ReadError> {
+pub(super) fn object(key: &str, bytes: u64, metadata: &ParquetMetaData) -> Result<ArchivedObject, ReadError> {
     let footer = Footer::of(metadata).map_err(|reason| ReadError::damaged(key, reason))?;
     Ok(ArchivedObject { key: key.to_owned(), bytes, footer })
 }

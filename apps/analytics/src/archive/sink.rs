@@ -7,19 +7,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use object_store::path::Path;
-use object_store::{ObjectStore, PutMode};
 use souk_events::LogId;
-use souk_ports::{Clock, EventLog, GroupConsumer, LogRecord, Offset, Partition, fault};
+use souk_ports::{GroupConsumer, LogRecord, Offset, Partition, fault};
 use tokio::sync::{mpsc, oneshot};
 
-use super::adopt::{self, AdoptError};
-use super::encode::encode_object;
+use super::keeper::{Closing, Keeper};
+use super::replay::last_object;
 use super::writer::{Limits, Writer};
-use super::{ArchivedObject, Span, object_key};
-use crate::consumer::{ConsumeError, ConsumerState, Force, Sink, caught_up, chain};
-use crate::metrics::ArchiveFigures;
+use super::{ArchivedObject, Span};
+use crate::consumer::{ConsumeError, ConsumerState, Force, Hole, Sink, caught_up};
 
 /// How often a waiting flush looks whether it has everything when no records come.
 const FLUSH_POLL: Duration = Duration::from_millis(20);
@@ -37,22 +33,10 @@ struct Waiting {
     written: Vec<ArchivedObject>,
 }
 
-/// An object under way.
-struct Closing {
-    span: Span,
-    object: ArchivedObject,
-    bytes: Bytes,
-    /// Where the object ends, once it is there for sure.
-    stored: Option<Offset>,
-}
-
 /// What the sink works with.
 pub(crate) struct ArchiveParts {
-    pub log: Arc<dyn EventLog>,
-    pub store: Arc<dyn ObjectStore>,
-    pub clock: Arc<dyn Clock>,
+    pub keeper: Keeper,
     pub state: Arc<ConsumerState>,
-    pub figures: ArchiveFigures,
     pub limits: Limits,
     pub requests: mpsc::Receiver<FlushRequest>,
 }
@@ -71,7 +55,7 @@ pub(crate) struct ArchiveSink {
 
 impl ArchiveSink {
     pub fn new(parts: ArchiveParts) -> Self {
-        let (log_id, writer) = (parts.log.identity(), Writer::new(parts.limits));
+        let (log_id, writer) = (parts.keeper.log.identity(), Writer::new(parts.limits));
         Self {
             parts,
             log_id,
@@ -98,20 +82,7 @@ impl ArchiveSink {
     /// Closes the file of `partition` and encodes it.
     async fn close(&mut self, partition: Partition) -> Result<(), ConsumeError> {
         let Some(file) = self.writer.close(partition) else { return Ok(()) };
-        let span = Span {
-            log: self.log_id,
-            partition,
-            first_offset: file.first_offset,
-            next_offset: file.next_offset,
-            created_at: self.parts.clock.now(),
-        };
-        let key = object_key(self.log_id, partition, file.first_appended_at, file.first_offset);
-        let (bytes, footer) = tokio::task::spawn_blocking(move || encode_object(&file.records, &span))
-            .await
-            .map_err(|e| ConsumeError::Restart(format!("encoding {key} was cut off: {e}")))?
-            .map_err(|e| ConsumeError::Restart(format!("{key}: {e}")))?;
-        let object = ArchivedObject { key, bytes: bytes.len() as u64, footer };
-        self.closing = Some(Closing { span, object, bytes, stored: None });
+        self.closing = Some(self.parts.keeper.encode(partition, file).await?);
         Ok(())
     }
 
@@ -127,7 +98,7 @@ impl ArchiveSink {
                     // Wide enough for a kill to fall between the position and the object.
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
-                let end = put(&self.parts, closing).await?;
+                let end = self.parts.keeper.put(closing).await?;
                 closing.stored = Some(end);
                 for waiting in &mut self.waiting {
                     waiting.written.push(closing.object.clone());
@@ -170,7 +141,7 @@ impl ArchiveSink {
             return Ok(position >= target);
         }
         // Offsets have holes: nothing came, so perhaps nothing is left.
-        Ok(caught_up(&*self.parts.log, partition, position, target).await?)
+        Ok(caught_up(&*self.parts.keeper.log, partition, position, target).await?)
     }
 
     /// Answers the flushes that have everything.
@@ -205,40 +176,6 @@ impl ArchiveSink {
     }
 }
 
-/// Stores the object, or adopts the one that is there; returns where it ends.
-async fn put(parts: &ArchiveParts, closing: &mut Closing) -> Result<Offset, ConsumeError> {
-    let key = &closing.object.key;
-    let location = Path::from(key.as_str());
-    match parts.store.put_opts(&location, closing.bytes.clone().into(), PutMode::Create.into()).await {
-        Ok(_) => {
-            parts.figures.wrote(&closing.object);
-            Ok(closing.span.next_offset)
-        }
-        Err(object_store::Error::AlreadyExists { .. }) => {
-            match adopt::verify(&*parts.store, &*parts.log, key, &closing.span).await {
-                Ok(object) => {
-                    tracing::info!(
-                        messaging.destination.partition.id = closing.span.partition,
-                        "adopts {key}, which an earlier run wrote up to {}",
-                        object.footer.next_offset
-                    );
-                    let end = object.footer.next_offset;
-                    closing.object = object;
-                    Ok(end)
-                }
-                Err(error @ AdoptError::Foreign { .. }) => Err(ConsumeError::Stop(error.to_string())),
-                Err(error) => {
-                    Err(ConsumeError::Blocked(format!("{key} cannot be checked: {}", chain(&error))))
-                }
-            }
-        }
-        Err(error) => Err(ConsumeError::Blocked(format!(
-            "the archive cannot be written ({}); make room or check its permissions, it goes on by itself",
-            chain(&error)
-        ))),
-    }
-}
-
 impl Sink for ArchiveSink {
     fn reset(&mut self) {
         self.writer = Writer::new(self.parts.limits);
@@ -256,6 +193,25 @@ impl Sink for ArchiveSink {
         for partition in partitions {
             self.writer.revoke(*partition);
         }
+        self.inbox.retain(|record| !partitions.contains(&record.partition));
+        if self.closing.as_ref().is_some_and(|closing| partitions.contains(&closing.span.partition)) {
+            self.closing = None;
+        }
+    }
+
+    /// Goes on where the archive ends, if it reaches to what the log still holds.
+    async fn fill(
+        &mut self,
+        consumer: &mut Box<dyn GroupConsumer>,
+        hole: Hole,
+    ) -> Result<Offset, ConsumeError> {
+        let last = last_object(&*self.parts.keeper.store, self.log_id, hole.partition).await?;
+        let end = last.map_or(hole.position, |object| object.footer.next_offset.max(hole.position));
+        if hole.is_left(end) {
+            return Err(hole.lost(&self.parts.state.group, end));
+        }
+        consumer.commit(hole.partition, end).await?;
+        Ok(end)
     }
 
     fn accept(&mut self, records: Vec<LogRecord>) {

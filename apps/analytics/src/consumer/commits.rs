@@ -27,6 +27,11 @@ impl Commits {
         self.pending.insert(partition, next);
     }
 
+    /// Forgets partitions that are another member's now.
+    pub fn forget(&mut self, partitions: &[Partition]) {
+        self.pending.retain(|partition, _| !partitions.contains(partition));
+    }
+
     /// Forgets what is pending.
     pub fn clear(&mut self) {
         self.pending.clear();

@@ -2,6 +2,7 @@
 //! says how it is doing. Three of them run, each in a task of its own, so that none holds another up.
 
 mod backoff;
+mod begin;
 mod commits;
 mod progress;
 mod recent;
@@ -11,16 +12,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use souk_http::Shutdown;
-use souk_ports::{Delivery, EventLog, GroupConsumer, LogRecord, Offset, Partition, PortError};
+use souk_ports::{
+    Delivery, ErrorKind, EventLog, GroupConsumer, LogRecord, Offset, Partition, PortError, fault,
+};
+
+use crate::archive::ReadError;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use begin::Hole;
 pub(crate) use commits::Commits;
 pub(crate) use progress::{Progress, caught_up, complete_to, progress};
-pub(crate) use recent::RecentSink;
+pub(crate) use recent::{RecentParts, RecentSink};
 pub(crate) use state::ConsumerState;
 
 /// How long a consumer waits for records when its sink has nothing to do by itself.
 const MAX_WAIT: Duration = Duration::from_secs(1);
+
+/// How long partitions that go to another member are held back by a store that cannot be written: long enough for a
+/// restart of it, short of what a group waits for a member. What is not stored then is read again by the next one.
+const REVOKE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a consumer cannot go on as it is.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +48,21 @@ pub(crate) enum ConsumeError {
 
 impl From<PortError> for ConsumeError {
     fn from(error: PortError) -> Self {
-        Self::Blocked(chain(&error))
+        match error.kind() {
+            // Another member has taken over, or stored data is not what it has to be.
+            ErrorKind::Conflict => Self::Restart(chain(&error)),
+            ErrorKind::InvalidData => Self::Stop(chain(&error)),
+            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Internal => Self::Blocked(chain(&error)),
+        }
+    }
+}
+
+impl From<ReadError> for ConsumeError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Store(_) => Self::Blocked(chain(&error)),
+            ReadError::Damaged { .. } => Self::Stop(error.to_string()),
+        }
     }
 }
 
@@ -91,6 +115,13 @@ pub(crate) trait Sink: Send + 'static {
     /// Forgets partitions; everything of them was made durable just before.
     fn revoke(&mut self, partitions: &[Partition]);
 
+    /// Gets what the log no longer holds by other means; returns where to go on.
+    fn fill(
+        &mut self,
+        consumer: &mut Box<dyn GroupConsumer>,
+        hole: Hole,
+    ) -> impl Future<Output = Result<Offset, ConsumeError>> + Send;
+
     /// Takes records into memory; at most one delivery comes between two calls of `drive`.
     fn accept(&mut self, records: Vec<LogRecord>);
 
@@ -135,6 +166,7 @@ pub(crate) async fn run<S: Sink>(
     let mut backoff = Backoff::default();
     loop {
         sink.reset();
+        state.leave();
         let end = session(&mut sink, &*log, &state, &shutdown, &mut backoff).await;
         match end {
             Ok(()) | Err(End::Shutdown) => return,
@@ -183,10 +215,16 @@ async fn session<S: Sink>(
             () = sink.attention() => {}
             delivery = consumer.next(wait) => match delivery? {
                 Delivery::Assigned(partitions) => {
+                    let partitions = tokio::select! {
+                        begun = begin::begin(sink, &mut consumer, log, state, partitions) => begun?,
+                        // Each step of it is durable.
+                        () = shutdown.soft.cancelled() => return Err(End::Shutdown),
+                    };
                     sink.assign(&partitions);
                     state.assign(&partitions);
                 }
                 Delivery::Revoking(partitions) => {
+                    fault::crash_point("consumer.revoking");
                     persist(sink, &mut consumer, Force::Partitions(&partitions), state, shutdown, backoff).await?;
                     sink.revoke(&partitions);
                     state.revoke(&partitions);
@@ -211,6 +249,7 @@ async fn persist<S: Sink>(
     shutdown: &Shutdown,
     backoff: &mut Backoff,
 ) -> Result<(), End> {
+    let began = Instant::now();
     loop {
         match sink.drive(consumer, force).await {
             Ok(()) => {
@@ -220,6 +259,9 @@ async fn persist<S: Sink>(
             }
             Err(ConsumeError::Blocked(reason)) => {
                 state.trouble(reason);
+                if matches!(force, Force::Partitions(_)) && began.elapsed() > REVOKE_PATIENCE {
+                    return Ok(());
+                }
                 // A shutdown that comes now makes a last attempt in `session`.
                 if pause(backoff, state, shutdown).await.is_err() {
                     return Ok(());

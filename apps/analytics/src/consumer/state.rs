@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use souk_http::{Check, Status};
-use souk_ports::{Offset, Partition};
+use souk_ports::{EventLog, LogRecord, Offset, Partition, PortError};
 use tokio::sync::Notify;
 
 use crate::metrics::ConsumerFigures;
@@ -25,6 +25,8 @@ pub(crate) struct ConsumerState {
     pub events: Counter,
     /// Records that are no events of ours.
     pub unreadable: Counter,
+    /// Records set aside.
+    pub dead_letters: Counter,
     /// Cuts short a wait before the next attempt.
     nudges: Notify,
     inner: Mutex<Inner>,
@@ -46,12 +48,13 @@ struct Inner {
 
 impl ConsumerState {
     pub fn new(name: &'static str, client_id: &str, figures: &ConsumerFigures) -> Self {
-        let (events, unreadable) = figures.counters(name);
+        let [events, unreadable, dead_letters] = figures.counters(name);
         Self {
             name,
             group: format!("{client_id}-{name}"),
             events,
             unreadable,
+            dead_letters,
             nudges: Notify::new(),
             inner: Mutex::new(Inner {
                 joined: false,
@@ -66,11 +69,29 @@ impl ConsumerState {
         }
     }
 
+    /// Sets a record aside that cannot be read.
+    pub async fn set_aside(
+        &self,
+        log: &dyn EventLog,
+        record: &LogRecord,
+        reason: &str,
+    ) -> Result<(), PortError> {
+        log.dead_letter(record, reason).await?;
+        self.unreadable.inc();
+        self.dead_letters.inc();
+        Ok(())
+    }
+
     /// Notes partitions taken over.
     pub fn assign(&self, partitions: &[(Partition, Offset)]) {
         let mut inner = self.inner.lock();
         inner.joined = true;
         inner.positions.extend(partitions.iter().copied());
+    }
+
+    /// Notes that a new membership begins, with no partitions.
+    pub fn leave(&self) {
+        self.inner.lock().positions.clear();
     }
 
     /// Notes partitions given away.
@@ -177,6 +198,7 @@ impl ConsumerState {
             ("lagSeconds", inner.lag_seconds as i64),
             ("events", self.events.get().cast_signed()),
             ("unreadable", self.unreadable.get().cast_signed()),
+            ("deadLetters", self.dead_letters.get().cast_signed()),
         ];
         Check { status, detail, figures }
     }

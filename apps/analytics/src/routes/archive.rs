@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::{DEFAULT_LIMIT, MAX_LIMIT, Page, json_of, query};
 use crate::analytics::Shared;
-use crate::archive::{ArchivedObject, FlushRequest, ObjectQuery, ReadError, log_prefix, objects};
+use crate::archive::{ArchivedObject, FlushRequest, Limits, ObjectQuery, ReadError, log_prefix, objects};
 use crate::consumer::{ConsumerState, caught_up};
 
 /// An object on the wire.
@@ -60,7 +60,7 @@ pub(super) async fn list(
     };
     let wanted = ObjectQuery { from, to, after, limit: params.limit(DEFAULT_LIMIT, MAX_LIMIT)? };
     let (found, more) =
-        objects(&*shared.archive, log, &wanted).await.map_err(|error| unreadable(&shared, error))?;
+        objects(&*shared.keeper.store, log, &wanted).await.map_err(|error| unreadable(&shared, error))?;
     let next_cursor = found.last().filter(|_| more).map(|object| query::cursor(&[&object.key]));
     Ok(json_of(&Page { items: found.iter().map(Item::of).collect(), next_cursor }))
 }
@@ -87,8 +87,11 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Attempts that have to fail before a flush gives up: the first may have begun before the flush was asked for.
 const FAILURES: u64 = 2;
 
+/// Most bytes of events in memory while another member's partition is archived, beside the open files of its own.
+const OTHERS_BYTES: usize = 8 << 20;
+
 /// How long a flush waits for recent events and aggregates after the archive has everything.
-const CATCH_UP: Duration = Duration::from_secs(5);
+const CATCH_UP: Duration = Duration::from_secs(15);
 
 pub(super) async fn flush(
     State(shared): State<Arc<Shared>>,
@@ -108,6 +111,19 @@ pub(super) async fn flush(
         () = tokio::time::sleep(shared.config.flush_timeout) => None,
         () = hopeless(&shared) => None,
     };
+    let written = match written {
+        // What others own cannot be waited for: they close their files when they are due.
+        Some(mut objects) => {
+            match tokio::time::timeout(shared.config.flush_timeout, others(&shared, &targets)).await {
+                Ok(made) => {
+                    objects.extend(made?);
+                    Some(objects)
+                }
+                Err(_) => None,
+            }
+        }
+        None => None,
+    };
     match written {
         Some(objects) => {
             let _ = tokio::time::timeout(CATCH_UP, taken_in(&shared, &targets)).await;
@@ -120,6 +136,28 @@ pub(super) async fn flush(
             Err(Problem::new(Code::Overloaded, format!("the archive could not be flushed: {cause}")))
         }
     }
+}
+
+/// Archives what other members of the group own, from their committed positions; returns the objects.
+async fn others(shared: &Shared, targets: &[Offset]) -> Result<Vec<ArchivedObject>, Problem> {
+    let (archiver, mut made, mut committed) = (&shared.archiver, Vec::new(), None);
+    let limits = Limits { bytes: OTHERS_BYTES, ..shared.limits() };
+    for (partition, target) in (0..).zip(targets) {
+        if archiver.position(partition).is_some() {
+            continue;
+        }
+        if committed.is_none() {
+            committed = Some(shared.log.committed(&archiver.group).await?);
+        }
+        let position = committed.as_ref().and_then(|all| all.get(partition as usize).copied()).unwrap_or(0);
+        let work = shared.keeper.archive_for_others(limits, partition, position, *target);
+        made.extend(work.await.map_err(|error| {
+            let detail =
+                format!("partition {partition}, which another instance owns, cannot be archived: {error}");
+            Problem::new(Code::Overloaded, detail)
+        })?);
+    }
+    Ok(made)
 }
 
 /// Waits until the archive consumer has stopped for good, or has failed again although it was asked to try at once.
@@ -154,9 +192,19 @@ async fn has_all(shared: &Shared, state: &ConsumerState, targets: &[Offset]) -> 
     if !state.has_joined() {
         return false;
     }
+    let mut committed = None;
     for (partition, target) in (0..).zip(targets) {
-        // Another member's partition is not seen from here.
-        let Some(position) = state.position(partition) else { continue };
+        let position = match state.position(partition) {
+            Some(position) => position,
+            // Another member has it, or nobody just now: what counts is what is committed.
+            None => {
+                if committed.is_none() {
+                    committed = shared.log.committed(&state.group).await.ok();
+                }
+                let Some(all) = &committed else { return false };
+                all.get(partition as usize).copied().unwrap_or(0)
+            }
+        };
         // Offsets have holes; a log that cannot be read now is asked again.
         if !caught_up(&*shared.log, partition, position, *target).await.unwrap_or(false) {
             return false;

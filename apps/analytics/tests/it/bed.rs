@@ -24,7 +24,7 @@ use crate::faults::{FlakyLog, FlakyStore};
 
 /// An installation; analytics can be stopped and started over it.
 pub struct Bed {
-    _dir: TempDir,
+    dir: TempDir,
     pub clock: Arc<TestClock>,
     pub ids: SeededIds,
     pub embedded: Embedded,
@@ -37,20 +37,13 @@ pub struct Bed {
 
 /// Analytics at work.
 pub struct Running {
-    router: Router,
-    shutdown: Shutdown,
-    done: tokio::task::JoinHandle<()>,
+    pub router: Router,
+    pub shutdown: Shutdown,
+    pub done: tokio::task::JoinHandle<()>,
 }
 
 impl Bed {
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock::default());
-        let ids = Arc::new(SeededIds::new(1));
-        let embedded = Embedded::open(&EmbeddedConfig::new(dir.path()), clock.clone(), ids).unwrap();
-        let local = LocalFileSystem::new_with_prefix(embedded.archive_dir()).unwrap().with_fsync(true);
-        let log = Arc::new(FlakyLog::new(embedded.log()));
-        let archive = Arc::new(FlakyStore::new(Arc::new(local)));
         // Short waits, long ages: a test says when files are closed.
         let config = AnalyticsConfig {
             flush_interval: Duration::from_millis(1),
@@ -59,7 +52,25 @@ impl Bed {
             archive_max_age: Duration::from_secs(3600),
             ..AnalyticsConfig::default()
         };
-        Self { _dir: dir, clock, ids: SeededIds::new(2), embedded, log, archive, config }
+        let (clock, ids) = (Arc::new(TestClock::default()), SeededIds::new(2));
+        Self::over(tempfile::tempdir().unwrap(), clock, ids, config)
+    }
+
+    fn over(dir: TempDir, clock: Arc<TestClock>, ids: SeededIds, config: AnalyticsConfig) -> Self {
+        let own = Arc::new(SeededIds::new(1));
+        let embedded = Embedded::open(&EmbeddedConfig::new(dir.path()), clock.clone(), own).unwrap();
+        let local = LocalFileSystem::new_with_prefix(embedded.archive_dir()).unwrap().with_fsync(true);
+        let log = Arc::new(FlakyLog::new(embedded.log()));
+        let archive = Arc::new(FlakyStore::new(Arc::new(local)));
+        Self { dir, clock, ids, embedded, log, archive, config }
+    }
+
+    /// Closes the installation, lets `change` at its folder, and opens it again.
+    pub fn reopen(self, change: impl FnOnce(&std::path::Path)) -> Self {
+        let Self { dir, clock, ids, embedded, log, archive, config } = self;
+        drop((embedded, log, archive));
+        change(dir.path());
+        Self::over(dir, clock, ids, config)
     }
 
     pub fn start(&self) -> Running {

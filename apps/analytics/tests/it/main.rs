@@ -6,5 +6,7 @@ mod archive;
 mod bed;
 mod counting;
 mod faults;
+mod lost;
+mod partitions;
 mod planted;
 mod queries;

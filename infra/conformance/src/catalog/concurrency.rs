@@ -235,7 +235,10 @@ fn replay(logged: &[Logged], by_tag: &HashMap<String, (Command, bool)>) {
     let mut products = HashMap::new();
     let mut tombstones = HashMap::new();
     let mut found = HashMap::new();
-    let mut events = logged.iter().map(|logged| &logged.event).peekable();
+    // Product by product, each in its own order: what lies between a product's events in the log is nobody's promise.
+    let mut events: Vec<_> = logged.iter().map(|logged| &logged.event).collect();
+    events.sort_by_key(|event| event.product.id);
+    let mut events = events.into_iter().peekable();
     while let Some(event) = events.next() {
         let id = event.product.id;
         let tag = match &event.kind {

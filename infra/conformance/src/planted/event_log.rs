@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use souk_events::LogId;
 use souk_ports::{
-    Delivery, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, PortError, ReadLimit,
-    Tail,
+    DeadLetter, Delivery, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, PortError,
+    ReadLimit, Tail,
 };
 
 use super::Lie;
@@ -105,6 +105,10 @@ impl EventLog for Lying {
 
     async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError> {
         self.honest.dead_letter(record, reason).await
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        self.honest.dead_letters(limit).await
     }
 }
 

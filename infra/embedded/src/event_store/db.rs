@@ -7,14 +7,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use souk_events::LogId;
-use souk_ports::{ErrorKind, LogRecord, Offset, Partition, PortError, StoreHealth};
+use souk_ports::{DeadLetter, ErrorKind, LogRecord, Offset, Partition, PortError, StoreHealth};
 
 use crate::OpenError;
 use crate::readers::{ReadError, Readers};
 use crate::sqlite::{self, Schema};
 
 /// The file's schema.
-const SCHEMA: Schema = Schema { name: "analytics.db", scripts: &[include_str!("analytics_1.sql")] };
+pub(crate) const SCHEMA: Schema = Schema { name: "analytics.db", scripts: &[include_str!("analytics_1.sql")] };
 
 /// Pages that the writer keeps: the upper levels of the tables and the ends that grow, 8 MiB.
 const CACHE_KIB: i64 = 8192;
@@ -145,6 +145,24 @@ impl AnalyticsDb {
                 .execute(params![log, partition, offset, reason, &*record.payload])
                 .map(drop)
                 .map_err(Into::into)
+        })
+        .await
+    }
+
+    /// Returns at most `limit` records that were set aside.
+    pub async fn dead_letters(self: &Arc<Self>, log: LogId, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(log, move |connection, log| {
+            let Some(log) = log else { return Ok(Vec::new()) };
+            let mut statement = connection.prepare_cached(
+                "SELECT partition, \"offset\", reason FROM dead_letters WHERE log = ?1
+                 ORDER BY partition, \"offset\" LIMIT ?2",
+            )?;
+            let rows = statement.query_map([log, limit], |row| {
+                let offset = row.get::<_, i64>(1)?.cast_unsigned();
+                Ok(DeadLetter { partition: row.get(0)?, offset, reason: row.get(2)? })
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>().map_err(Into::into)
         })
         .await
     }

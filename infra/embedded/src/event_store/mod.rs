@@ -19,6 +19,7 @@ use souk_ports::{
 };
 
 pub use db::AnalyticsDb;
+pub(crate) use db::SCHEMA;
 
 use crate::readers::Readers;
 
