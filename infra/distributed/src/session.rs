@@ -1,0 +1,80 @@
+//! The relay's session with Postgres: which database this is, and who publishes from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio_postgres::Client;
+
+use crate::outbox::ReadError;
+use crate::position::DatabaseIdentity;
+use crate::snapshot::{Snapshot, SnapshotError};
+use crate::sql;
+
+/// Makes sessions with the database that holds the outbox.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Opens a session of the relay's own, whose connection is driven elsewhere.
+    ///
+    /// # Errors
+    /// The text names the setting and the remedy.
+    async fn open(&self) -> Result<Client, String>;
+
+    /// Is notified after each commit of this process that wrote events.
+    fn nudge(&self) -> Arc<Notify>;
+}
+
+/// The database behind a session, now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseNow {
+    /// Which one it is.
+    pub identity: DatabaseIdentity,
+    /// What it has come to.
+    pub snapshot: Snapshot,
+}
+
+/// Makes a new session ready for the relay.
+pub async fn prepare(client: &Client) -> Result<(), ReadError> {
+    Ok(client.batch_execute(sql::SESSION).await?)
+}
+
+/// Asks the database who it is; `None` on a standby, which has no outbox to write to.
+pub async fn identify(client: &Client) -> Result<Option<DatabaseNow>, ReadError> {
+    let row = client.query_one(sql::IDENTITY, &[]).await?;
+    let Some(wal_file) = row.get::<_, Option<&str>>(1) else { return Ok(None) };
+    // The first eight digits of a WAL file's name are the timeline; the control file's lags behind a promotion.
+    let timeline = wal_file.get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let timeline = timeline.ok_or_else(|| SnapshotError(wal_file.to_owned()))?;
+    // Written as a signed number, meant as an unsigned one.
+    let system_identifier = row.get::<_, i64>(0).cast_unsigned();
+    let identity = DatabaseIdentity { system_identifier, timeline };
+    Ok(Some(DatabaseNow { identity, snapshot: Snapshot::from_wire(row.get(2))? }))
+}
+
+/// Tries to become the one relay that publishes from this database.
+///
+/// A lock whose holder has been silent for `lease` is taken from it: a leader speaks to Postgres several times in that
+/// time, whatever it waits for, so this one is stopped or cut off, and its session outlives it. Were it alive after all, nothing
+/// would be lost: the lock saves needless work, the fencing of its producer is what makes this safe.
+pub async fn try_lead(client: &Client, lease: Duration) -> Result<bool, ReadError> {
+    if locked(client).await? {
+        return Ok(true);
+    }
+    for holder in client.query(sql::HOLDERS, &[&sql::LOCK]).await? {
+        let (pid, silent, busy): (i32, Option<i64>, Option<bool>) =
+            (holder.get(0), holder.get(1), holder.get(2));
+        let silent = Duration::from_millis(silent.unwrap_or(0).unsigned_abs());
+        // A statement may well take longer than a pause between two.
+        let patience = if busy == Some(true) { lease * 6 } else { lease };
+        if silent > patience {
+            tracing::warn!(pid, ?silent, "the leading relay is silent, its session is ended");
+            client.execute("SELECT pg_terminate_backend($1)", &[&pid]).await?;
+        }
+    }
+    locked(client).await
+}
+
+async fn locked(client: &Client) -> Result<bool, ReadError> {
+    Ok(client.query_one("SELECT pg_try_advisory_lock($1)", &[&sql::LOCK]).await?.get(0))
+}

@@ -1,0 +1,167 @@
+//! Databases and positions that do not belong together: the relay stops and says how to go on, and that way works.
+
+use std::sync::Arc;
+
+use souk_conformance::eventually;
+use souk_distributed::{Position, RelayConfig, RelayState};
+use uuid::Uuid;
+
+use crate::bed::{Database, Running, TestSessions, config, insert};
+use crate::memory_sink::{MemoryLog, MemorySinks};
+
+fn start(database: &Arc<Database>, log: &Arc<MemoryLog>, accept: Option<String>) -> Running {
+    let config = RelayConfig { accept, ..config() };
+    Running::start(config, TestSessions::new(database), Arc::new(MemorySinks(log.clone())))
+}
+
+/// Publishes versions 1 to 10 of a product, and adds 3 more that wait.
+async fn ten_published_three_waiting(database: &Arc<Database>, log: &Arc<MemoryLog>) -> Uuid {
+    let (client, product) = (database.client().await, Uuid::now_v7());
+    let relay = start(database, log, None);
+    for version in 1..=10 {
+        insert(&client, product, version).await;
+    }
+    published(log, product, 10).await;
+    relay.stop().await;
+    for version in 11..=13 {
+        insert(&client, product, version).await;
+    }
+    product
+}
+
+async fn published(log: &MemoryLog, product: Uuid, version: u64) {
+    eventually("an event to be published", || async { log.versions(product).contains(&version).then_some(()) })
+        .await;
+}
+
+/// Waits until the relay stops, for a reason with `word`, and returns the word that settles it.
+async fn stops(relay: Running, word: &str) -> String {
+    let state = relay.until("it to stop", |state| matches!(state, RelayState::Stopped(_))).await;
+    let RelayState::Stopped(reason) = state else { unreachable!("it was waited for") };
+    assert!(reason.contains(word) && reason.contains("nothing is published"), "{reason}");
+    relay.stop().await;
+    let (_, rest) = reason.split_once("RELAY_ACCEPT=").expect("the remedy is named");
+    rest[..8].to_owned()
+}
+
+/// Changes the position that the log has.
+fn tamper(log: &MemoryLog, change: impl FnOnce(&mut Position)) {
+    let mut position = Position::from_record(&log.position().unwrap()).unwrap();
+    change(&mut position);
+    log.set_position(Some(position.to_record()));
+}
+
+/// The doubt does not go away by itself, and another word does not settle it; the right one publishes what is missing.
+async fn is_settled(database: &Arc<Database>, log: &Arc<MemoryLog>, product: Uuid, word: &str) {
+    let token = stops(start(database, log, None), word).await;
+    insert(&database.client().await, product, 14).await;
+    assert_eq!(stops(start(database, log, Some("00000000".into())), word).await, token);
+    let relay = start(database, log, Some(token.clone()));
+    relay.leads().await;
+    published(log, product, 14).await;
+    insert(&database.client().await, product, 15).await;
+    published(log, product, 15).await;
+    relay.stop().await;
+    assert_eq!(log.versions(product), (1..=15).collect::<Vec<_>>(), "each once, in order");
+    // The word that was left in the settings does no harm.
+    let relay = start(database, log, Some(token));
+    relay.leads().await;
+    insert(&database.client().await, product, 16).await;
+    published(log, product, 16).await;
+    relay.stop().await;
+    assert_eq!(log.versions(product), (1..=16).collect::<Vec<_>>(), "each once, in order");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_restored_from_a_dump_is_compared_with_the_topic() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let product = ten_published_three_waiting(&database, &log).await;
+    tamper(&log, |position| position.database.system_identifier ^= 1);
+    // Transaction ids of a dump are those of the other server: here, far ahead.
+    let far = "UPDATE souk.outbox_0 SET xid = (xid::text::numeric + 1000000000000)::text::xid8";
+    database.client().await.batch_execute(far).await.unwrap();
+    is_settled(&database, &log, product, "another database").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promoted_standby_is_compared_with_the_topic() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let product = ten_published_three_waiting(&database, &log).await;
+    tamper(&log, |position| position.database.timeline += 1);
+    is_settled(&database, &log, product, "timeline").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_behind_the_position_is_compared_with_the_topic() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let product = ten_published_three_waiting(&database, &log).await;
+    tamper(&log, |position| position.snapshot = "4000000000:4000000000:".parse().unwrap());
+    is_settled(&database, &log, product, "ahead of the database").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_topic_of_positions_is_noticed() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let product = ten_published_three_waiting(&database, &log).await;
+    log.set_position(None);
+    is_settled(&database, &log, product, "published before").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_position_that_fell_back_is_noticed() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let product = ten_published_three_waiting(&database, &log).await;
+    tamper(&log, |position| {
+        position.snapshot = "3:3:".parse().unwrap();
+        position.anchor = None;
+    });
+    is_settled(&database, &log, product, "behind what the database knows").await;
+}
+
+/// The copy was written to before the relay came: its transaction ids have passed the position's again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_copy_that_was_written_to_is_noticed() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let (client, product) = (database.client().await, Uuid::now_v7());
+    let relay = start(&database, &log, None);
+    insert(&client, product, 1).await;
+    published(&log, product, 1).await;
+    relay.stop().await;
+    drop(client);
+    let copy = database.copy().await;
+    let client = database.client().await;
+    let relay = start(&database, &log, None);
+    insert(&client, product, 2).await;
+    published(&log, product, 2).await;
+    relay.stop().await;
+    let other = Uuid::now_v7();
+    insert(&copy.client().await, other, 1).await;
+    let token = stops(start(&copy, &log, None), "knows nothing of it").await;
+    let relay = start(&copy, &log, Some(token));
+    published(&log, other, 1).await;
+    relay.stop().await;
+    assert_eq!(log.versions(product), [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comparison_that_is_cut_off_is_resumed_and_nothing_else_is() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let product = ten_published_three_waiting(&database, &log).await;
+    let many = Uuid::now_v7();
+    crate::bed::insert_many(&database.client().await, 0, many, 20_000).await;
+    tamper(&log, |position| position.database.timeline += 1);
+    let token = stops(start(&database, &log, None), "timeline").await;
+    log.fail([crate::memory_sink::Fault::LostReply]);
+    let relay = start(&database, &log, Some(token.clone()));
+    eventually("the fault", || async { log.has_failed().then_some(()) }).await;
+    relay.kill().await;
+    if log.versions(many).len() < 20_000 {
+        assert_eq!(stops(start(&database, &log, None), "cut off").await, token);
+    }
+    let relay = start(&database, &log, Some(token));
+    relay.leads().await;
+    published(&log, many, 20_000).await;
+    relay.stop().await;
+    assert_eq!(log.versions(product), (1..=13).collect::<Vec<_>>());
+    assert!(log.versions(many) == (1..=20_000).collect::<Vec<_>>(), "each once, in order");
+}
