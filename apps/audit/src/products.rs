@@ -1,110 +1,62 @@
-//! The history of every product, held against the events and the catalog's rows.
-//!
-//! What is kept of a product is a version and digests, about 200 bytes, so that a million products fit into
-//! 200 MB: the state before an event is checked by taking the event's changes back and comparing digests.
+//! Every product that the catalog or the log knows: rows and events sorted by product, then compared one by one.
 
 use std::collections::HashMap;
 
-use sha2::{Digest as _, Sha256};
-use souk_domain::{
-    Change, Changes, Event, EventKind, EventType, Product, ProductId, Stock, Timestamp, Version,
-};
-use souk_ports::{CatalogRow, Offset, Partition};
+use anyhow::Result;
+use souk_domain::{Event, ProductId, Timestamp};
+use souk_ports::CatalogRow;
 
+use crate::history::{History, Row};
+use crate::record::{Fields, Put};
 use crate::report::{Check, Report};
+use crate::sorter::Sorter;
+use crate::step::{Place, Stand, Step};
 
-/// Half a SHA-256: far beyond chance, half the memory.
-type Digest = [u8; 16];
+/// Products kept in mind while their events are waited for, some megabytes of them; the rest is looked for again
+/// when these are in.
+const AWAITED: usize = 50_000;
 
-/// Where an event lies.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub partition: Partition,
-    pub offset: Offset,
-    /// Whether it was in the log before the catalog was read.
-    pub early: bool,
-}
+/// Kinds of records, in the order in which a product's are read.
+const ROW: u8 = 0;
+const EVENT: u8 = 1;
 
-/// Every product that the catalog or the log knows.
-#[derive(Default)]
+/// Rows and events of all products.
 pub(crate) struct Products {
-    entries: HashMap<ProductId, Entry>,
+    sorter: Sorter,
+    record: Vec<u8>,
+    /// Events so far, to keep their order.
+    events: u64,
+    /// Rows that did not change since are not looked for in the events; `None`: all events are read.
+    since: Option<Timestamp>,
 }
 
+/// Products whose rows are ahead of the events read so far.
 #[derive(Default)]
-struct Entry {
-    row: Option<Row>,
-    state: Option<State>,
+pub(crate) struct Ahead {
+    /// The version that each row has.
+    pub versions: HashMap<ProductId, u64>,
+    /// Whether there are more than those.
+    pub more: bool,
 }
 
-/// A row of the catalog.
-struct Row {
-    version: u64,
-    /// `None` when deleted.
-    digest: Option<Digest>,
-    /// Whether the event of its version was met.
-    met: bool,
-}
-
-/// A product as its events so far leave it.
-struct State {
-    version: u64,
-    partition: Partition,
-    /// The last version that was in the log before the catalog was read; 0 when there was none.
-    early_version: u64,
-    /// `None` when deleted.
-    alive: Option<Alive>,
-    /// The crossing that has to be told next.
-    crossing_due: Option<EventType>,
-}
-
-struct Alive {
-    /// Everything but version and time of change.
-    core: Digest,
-    updated_at: Timestamp,
-    low_stock: bool,
-    stock: Stock,
-    /// The stock before the last event, for the crossing that may follow it.
-    previous_stock: Option<Stock>,
-}
-
-fn digest(product: &Product) -> Digest {
-    let json = serde_json::to_vec(product).expect("a product has string keys");
-    let mut half = Digest::default();
-    half.copy_from_slice(&Sha256::digest(&json)[..16]);
-    half
-}
-
-/// Digests what of a product does not change by itself with each version.
-fn core(product: &Product) -> Digest {
-    digest(&Product { version: Version(0), updated_at: Timestamp::MIN, ..product.clone() })
-}
-
-/// Takes changes back; `None` when the product is not what they say that it became.
-fn before(product: &Product, changes: &Changes) -> Option<Product> {
-    fn take_back<T: Clone + PartialEq>(field: &mut T, change: Option<&Change<T>>) -> bool {
-        let Some(change) = change else { return true };
-        let fits = change.to == *field && change.from != change.to;
-        *field = change.from.clone();
-        fits
+impl Ahead {
+    /// Takes note of an event that was waited for.
+    pub fn event(&mut self, event: &Event) {
+        let id = event.product.id;
+        if self.versions.get(&id).is_some_and(|version| event.version.0 >= *version) {
+            self.versions.remove(&id);
+        }
     }
-    let mut before = product.clone();
-    let fits = [
-        take_back(&mut before.sku, changes.sku.as_ref()),
-        take_back(&mut before.name, changes.name.as_ref()),
-        take_back(&mut before.description, changes.description.as_ref()),
-        take_back(&mut before.category, changes.category.as_ref()),
-        take_back(&mut before.price, changes.price.as_ref()),
-        take_back(&mut before.stock, changes.stock.as_ref()),
-        take_back(&mut before.low_stock_threshold, changes.low_stock_threshold.as_ref()),
-        take_back(&mut before.low_stock, changes.low_stock.as_ref()),
-    ];
-    (*changes != Changes::default() && fits.into_iter().all(|fits| fits)).then_some(before)
 }
 
 impl Products {
+    /// Makes one that keeps about `memory` bytes; with `since`, events before may be missing.
+    pub fn new(memory: usize, since: Option<Timestamp>) -> Self {
+        Self { sorter: Sorter::new(memory), record: Vec::new(), events: 0, since }
+    }
+
     /// Takes in a row of the catalog.
-    pub fn row(&mut self, row: CatalogRow, report: &mut Report) {
+    pub fn row(&mut self, row: &CatalogRow, report: &mut Report) -> Result<()> {
         report.compared(Check::Catalog, 1);
         match &row.product {
             Some(product) => {
@@ -117,241 +69,166 @@ impl Products {
             }
             None => report.deleted_products += 1,
         }
-        let digest = row.product.as_ref().map(digest);
-        self.entries.entry(row.id).or_default().row =
-            Some(Row { version: row.version.0, digest, met: false });
+        let record = &mut self.record;
+        record.clear();
+        record.put_uuid(row.id.0);
+        record.put_u8(ROW);
+        record.put_u64(row.version.0);
+        record.put_u8(u8::from(row.product.is_some()));
+        if let Some(product) = &row.product {
+            Stand::of(product).put(record);
+        }
+        self.sorter.push(record)
     }
 
     /// Takes in the next event of the log.
-    pub fn event(&mut self, place: Place, event: &Event, report: &mut Report) {
-        let id = event.product.id;
-        let Entry { row, state } = self.entries.entry(id).or_default();
-        let state = state.get_or_insert_with(|| State {
-            version: 0,
-            partition: place.partition,
-            early_version: 0,
-            alive: None,
-            crossing_due: None,
-        });
-        report.compared(Check::Versions, 1);
-        report.compared(Check::Changes, 1);
-        if state.partition != place.partition {
-            report.differs(
-                Check::Versions,
-                key(place, event),
-                format!("partition {}, where product {id} began", state.partition),
-                format!("partition {}", place.partition),
+    pub fn event(&mut self, place: Place, event: &Event) -> Result<()> {
+        self.events += 1;
+        let record = &mut self.record;
+        record.clear();
+        record.put_uuid(event.product.id.0);
+        record.put_u8(EVENT);
+        record.put_u64(self.events);
+        Step::of(place, event).put(record);
+        self.sorter.push(record)
+    }
+
+    /// Returns the products whose rows have a version that no event had yet: their events may be on their way.
+    pub fn ahead(&mut self) -> Result<Ahead> {
+        let mut ahead = Ahead::default();
+        let since = self.since;
+        let mut note = |current: Option<(ProductId, Option<Row>, u64)>| {
+            let Some((id, Some(row), seen)) = current else { return };
+            if row.version > seen && (seen > 0 || expected_since(&row, since)) {
+                if ahead.versions.len() < AWAITED {
+                    ahead.versions.insert(id, row.version);
+                } else {
+                    ahead.more = true;
+                }
+            }
+        };
+        let mut current: Option<(ProductId, Option<Row>, u64)> = None;
+        let mut sorted = self.sorter.sorted()?;
+        while let Some(record) = sorted.next()? {
+            let mut fields = Fields(record);
+            let id = ProductId(fields.uuid());
+            if current.as_ref().is_none_or(|(current, ..)| *current != id) {
+                note(current.take());
+            }
+            let (_, row, seen) = current.get_or_insert((id, None, 0));
+            match fields.u8() {
+                ROW => *row = Some(read_row(&mut fields)),
+                _ => {
+                    let _ = fields.u64();
+                    let step = Step::read(&mut fields);
+                    if step.event_type.takes_version() {
+                        *seen = step.version.max(*seen);
+                    }
+                }
+            }
+        }
+        note(current);
+        Ok(ahead)
+    }
+
+    /// Compares everything when all rows and events are in.
+    pub fn finish(mut self, report: &mut Report) -> Result<()> {
+        let (since, mut row, mut history) = (self.since, None::<Row>, None::<History>);
+        let mut current = None;
+        let mut sorted = self.sorter.sorted()?;
+        while let Some(record) = sorted.next()? {
+            let mut fields = Fields(record);
+            let id = ProductId(fields.uuid());
+            if let Some(before) = current.replace(id)
+                && before != id
+            {
+                compare(before, row.take(), history.take(), since, report);
+            }
+            if fields.u8() == ROW {
+                if row.replace(read_row(&mut fields)).is_some() {
+                    report.differs(Check::Catalog, format!("product {id}"), "one row", "two");
+                }
+                continue;
+            }
+            let _ = fields.u64();
+            let step = Step::read(&mut fields);
+            history.get_or_insert_with(|| History::begin(id, &step, since.is_none())).step(
+                &step,
+                row.as_mut(),
+                report,
             );
         }
-        if event.event_type().takes_version() {
-            state.versioned(place, event, report);
-            if let Some(row) = row {
-                row.compare(place, event, report);
-            }
-        } else {
-            state.crossing(place, event, report);
+        if let Some(last) = current {
+            compare(last, row, history, since, report);
         }
-    }
-
-    /// Returns how many rows have a version that no event had yet: their events may still be on their way.
-    pub fn rows_ahead(&self) -> usize {
-        let ahead = |entry: &&Entry| {
-            let seen = entry.state.as_ref().map_or(0, |state| state.version);
-            entry.row.as_ref().is_some_and(|row| row.version > seen)
-        };
-        self.entries.values().filter(ahead).count()
-    }
-
-    /// Compares what is left when all events are in.
-    pub fn finish(self, report: &mut Report) {
-        let mut entries: Vec<_> = self.entries.into_iter().collect();
-        entries.sort_unstable_by_key(|(id, _)| *id);
-        for (id, Entry { row, state }) in entries {
-            let key = format!("product {id}");
-            let last = state.as_ref().map_or(0, |state| state.version);
-            match (&row, &state) {
-                (Some(row), _) if row.version > last => report.differs(
-                    Check::Catalog,
-                    key.clone(),
-                    format!("an event of version {}, which the catalog has", row.version),
-                    if last == 0 { "no event".to_owned() } else { format!("a last event of version {last}") },
-                ),
-                (Some(row), Some(state)) if row.version < state.early_version => report.differs(
-                    Check::Catalog,
-                    key.clone(),
-                    format!("version {}, which the log had before the catalog was read", state.early_version),
-                    format!("a row of version {}", row.version),
-                ),
-                // Its version was passed over, and that is a difference of its own.
-                (Some(row), Some(_)) if !row.met => report.differs(
-                    Check::Catalog,
-                    key.clone(),
-                    format!("an event of version {}, which the catalog has", row.version),
-                    "no event of that version".to_owned(),
-                ),
-                (None, Some(state)) if state.early_version > 0 => report.differs(
-                    Check::Catalog,
-                    key.clone(),
-                    match &state.alive {
-                        Some(_) => format!("a row of version {}", state.version),
-                        None => format!("a tombstone of version {}", state.version),
-                    },
-                    "no row".to_owned(),
-                ),
-                _ => {}
-            }
-            if let Some(due) = state.and_then(|state| state.crossing_due) {
-                report.differs(Check::Crossings, key, format!("a {} at its end", due.as_str()), "none");
-            }
-        }
+        Ok(())
     }
 }
 
-/// Names an event.
-fn key(place: Place, event: &Event) -> String {
-    format!(
-        "{} {} of product {} at {}/{}",
-        event.event_type().as_str(),
-        event.version,
-        event.product.id,
-        place.partition,
-        place.offset
-    )
+fn read_row(fields: &mut Fields<'_>) -> Row {
+    let version = fields.u64();
+    let product = (fields.u8() == 1).then(|| Stand::read(fields));
+    Row { version, product, met: false }
 }
 
-impl Row {
-    fn compare(&mut self, place: Place, event: &Event, report: &mut Report) {
-        if event.version.0 != self.version {
-            return;
-        }
-        self.met = true;
-        let deleted = matches!(event.kind, EventKind::Deleted);
-        let (expected, found) = match (&self.digest, deleted) {
-            (None, true) => return,
-            (Some(row), false) if *row == digest(&event.product) => return,
-            (Some(_), false) => ("the product as the event has it", "a row that differs"),
-            (Some(_), true) => ("a tombstone", "a row"),
-            (None, false) => ("a row", "a tombstone"),
-        };
-        report.differs(Check::Catalog, key(place, event), expected, found);
+/// Tells whether a row without an event is one whose event has to be among those read.
+fn expected_since(row: &Row, since: Option<Timestamp>) -> bool {
+    match (since, &row.product) {
+        (None, _) => true,
+        // When a product was deleted, its tombstone does not say.
+        (Some(_), None) => false,
+        (Some(since), Some(product)) => product.updated_at >= since,
     }
 }
 
-impl State {
-    fn versioned(&mut self, place: Place, event: &Event, report: &mut Report) {
-        if let Some(due) = self.crossing_due.take() {
-            report.compared(Check::Crossings, 1);
-            let expected = format!("a {} of version {} before it", due.as_str(), self.version);
-            report.differs(Check::Crossings, key(place, event), expected, "none");
-        }
-        let (expected, version) = (self.version + 1, event.version.0);
-        if place.early {
-            self.early_version = self.early_version.max(version);
-        }
-        if version != expected {
-            let expected = format!("version {expected}");
-            let found = format!("version {version}");
-            report.differs(Check::Versions, key(place, event), expected, found);
-            if version < self.version + 1 {
-                // Older than what is known: one that was there before, or one out of its order.
+/// Compares a product's row with where its events end.
+fn compare(
+    id: ProductId,
+    row: Option<Row>,
+    history: Option<History>,
+    since: Option<Timestamp>,
+    report: &mut Report,
+) {
+    let key = format!("product {id}");
+    let last = history.as_ref().map_or(0, |history| history.version);
+    match (&row, &history) {
+        (Some(row), _) if row.version > last => {
+            if last == 0 && !expected_since(row, since) {
+                report.unchecked_products += 1;
                 return;
             }
-        } else if let Some((expected, found)) = self.contradiction(event) {
-            report.differs(Check::Changes, key(place, event), expected, found);
-        }
-        self.version = version;
-        if matches!(event.kind, EventKind::Deleted) {
-            self.alive = None;
-            return;
-        }
-        let product = &event.product;
-        let was_low = match &event.kind {
-            EventKind::Updated { changes, .. } => {
-                changes.low_stock.as_ref().map_or(product.low_stock, |change| change.from)
-            }
-            _ => false,
-        };
-        let previous_stock = match (&event.kind, &self.alive) {
-            (EventKind::Updated { .. }, Some(alive)) => Some(alive.stock),
-            _ => None,
-        };
-        self.crossing_due = match (was_low, product.low_stock) {
-            (false, true) => Some(EventType::LowStockWarning),
-            (true, false) => Some(EventType::StockReplenished),
-            _ => None,
-        };
-        self.alive = Some(Alive {
-            core: core(product),
-            updated_at: product.updated_at,
-            low_stock: product.low_stock,
-            stock: product.stock,
-            previous_stock,
-        });
-    }
-
-    /// Tells what in `event` does not follow from this state: what should be, and what is.
-    fn contradiction(&self, event: &Event) -> Option<(String, String)> {
-        let product = &event.product;
-        let differs = |expected: &str, found: &str| Some((expected.to_owned(), found.to_owned()));
-        match (&event.kind, &self.alive) {
-            (EventKind::Created, Some(_)) => return differs("no product of this id", "a product"),
-            (EventKind::Updated { .. } | EventKind::Deleted, None) => return differs("a product", "none"),
-            (EventKind::Deleted, Some(alive)) => {
-                let same = core(product) == alive.core
-                    && product.version.0 == self.version
-                    && product.updated_at == alive.updated_at;
-                return if same { None } else { differs("the product as it was last", "another state") };
-            }
-            (EventKind::Updated { changes, .. }, Some(alive)) => match before(product, changes) {
-                None => return differs("changes that lead to the product", "changes that do not"),
-                Some(before) if core(&before) != alive.core || before.low_stock != alive.low_stock => {
-                    return differs("changes from the state before", "changes from another state");
-                }
-                Some(_) => {}
-            },
-            _ => {}
-        }
-        if product.version != event.version || product.updated_at != event.time {
-            let expected = format!("a product of version {}, changed at {}", event.version, event.time);
-            let found = format!("version {}, changed at {}", product.version, product.updated_at);
-            return Some((expected, found));
-        }
-        None
-    }
-
-    fn crossing(&mut self, place: Place, event: &Event, report: &mut Report) {
-        report.compared(Check::Crossings, 1);
-        let told = event.event_type();
-        let due = self.crossing_due.take();
-        if due != Some(told) {
-            let expected = due.map_or("none", EventType::as_str);
-            report.differs(Check::Crossings, key(place, event), expected, told.as_str());
-            return;
-        }
-        if event.version.0 != self.version {
-            let expected = format!("version {}, that of the event before it", self.version);
             report.differs(
-                Check::Versions,
-                key(place, event),
-                expected,
-                format!("version {}", event.version),
+                Check::Catalog,
+                key.clone(),
+                format!("an event of version {}, which the catalog has", row.version),
+                if last == 0 { "no event".to_owned() } else { format!("a last event of version {last}") },
             );
-            return;
         }
-        let (EventKind::LowStockWarning(crossing) | EventKind::StockReplenished(crossing)) = &event.kind
-        else {
-            unreachable!("only crossings take no version");
-        };
-        let below = event.product.stock < crossing.threshold;
-        let fits = self.alive.as_ref().is_some_and(|alive| {
-            core(&event.product) == alive.core
-                && event.product.version.0 == self.version
-                && crossing.previous_stock == alive.previous_stock
-                && below == (told == EventType::LowStockWarning)
-        });
-        if !fits {
-            let expected = "the product, stock and threshold of the event before it";
-            report.differs(Check::Crossings, key(place, event), expected, "others");
-        }
+        (Some(row), Some(history)) if row.version < history.early_version => report.differs(
+            Check::Catalog,
+            key.clone(),
+            format!("version {}, which the log had before the catalog was read", history.early_version),
+            format!("a row of version {}", row.version),
+        ),
+        // Its version was passed over, and that is a difference of its own.
+        (Some(row), Some(_)) if !row.met => report.differs(
+            Check::Catalog,
+            key.clone(),
+            format!("an event of version {}, which the catalog has", row.version),
+            "no event of that version".to_owned(),
+        ),
+        (None, Some(history)) if history.early_version > 0 => report.differs(
+            Check::Catalog,
+            key.clone(),
+            match &history.alive {
+                Some(_) => format!("a row of version {}", history.version),
+                None => format!("a tombstone of version {}", history.version),
+            },
+            "no row".to_owned(),
+        ),
+        _ => {}
+    }
+    if let Some(due) = history.and_then(|history| history.crossing_due) {
+        report.differs(Check::Crossings, key, format!("a {} at its end", due.as_str()), "none");
     }
 }

@@ -1,8 +1,7 @@
 //! What an audit found: figures, checks and every difference by name.
 
-use std::fmt;
-
 use serde::Serialize;
+use souk_domain::Timestamp;
 
 /// Differences listed for each check; all are counted. More than anybody reads, few enough to keep.
 const LISTED: u64 = 100;
@@ -31,11 +30,13 @@ pub enum Check {
     Catalog,
     /// Each aggregate is a recount of its events.
     Aggregates,
+    /// Events of the last days are among the recent events.
+    RecentEvents,
 }
 
 impl Check {
     /// All checks, in the order of a report.
-    pub const ALL: [Check; 10] = [
+    pub const ALL: [Check; 11] = [
         Self::ArchiveObjects,
         Self::ArchiveChain,
         Self::ArchiveLog,
@@ -46,9 +47,10 @@ impl Check {
         Self::Crossings,
         Self::Catalog,
         Self::Aggregates,
+        Self::RecentEvents,
     ];
 
-    fn about(self) -> &'static str {
+    pub(crate) fn about(self) -> &'static str {
         match self {
             Self::ArchiveObjects => "objects hold what their footers say",
             Self::ArchiveChain => "objects follow each other, and the log follows them",
@@ -60,6 +62,7 @@ impl Check {
             Self::Crossings => "crossings are told once",
             Self::Catalog => "rows are the events of their versions",
             Self::Aggregates => "aggregates are a recount of their events",
+            Self::RecentEvents => "events of the last days are among the recent ones",
         }
     }
 }
@@ -88,6 +91,42 @@ pub struct CheckResult {
     pub differences: u64,
 }
 
+/// A record that is no event, which whoever met it has set aside with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SetAside {
+    /// The partition.
+    pub partition: u32,
+    /// The offset there.
+    pub offset: u64,
+    /// Why it cannot be read.
+    pub reason: String,
+}
+
+/// What an audit from a certain time on does not look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Since {
+    /// The time.
+    pub time: Timestamp,
+    /// What is not looked at, in words.
+    pub unchecked: String,
+}
+
+/// What was put right.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Repair {
+    /// Differences before.
+    pub differences_before: u64,
+    /// Aggregate items that were counted anew.
+    pub items_replaced: u64,
+    /// Aggregate items that counted nothing there is.
+    pub items_removed: u64,
+    /// Recent events that were put back.
+    pub recent_events_put: u64,
+    /// What was left as it is, and why.
+    pub left: Vec<String>,
+}
+
 /// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,6 +149,26 @@ pub struct Report {
     pub objects: u64,
     /// Aggregate items.
     pub items: u64,
+    /// Recent events.
+    pub recent_events: u64,
+    /// Recent events from before this log, which nothing here can prove.
+    pub foreign_recent_events: u64,
+    /// Products without an event in the time looked at.
+    pub unchecked_products: u64,
+    /// Aggregate items that began before the time looked at.
+    pub unchecked_items: u64,
+    /// Records that are no events and were set aside.
+    pub dead_letters: u64,
+    /// The first of them.
+    pub set_aside: Vec<SetAside>,
+    /// What is good to know and no difference.
+    pub notes: Vec<String>,
+    /// Set when only events from a certain time on were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
+    /// Set after a repair: this report is of the audit that followed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
     /// Each check with its counts.
     pub checks: Vec<CheckResult>,
     /// The first differences of each check.
@@ -132,6 +191,15 @@ impl Report {
             deleted_products: 0,
             objects: 0,
             items: 0,
+            recent_events: 0,
+            foreign_recent_events: 0,
+            unchecked_products: 0,
+            unchecked_items: 0,
+            dead_letters: 0,
+            set_aside: Vec::new(),
+            notes: Vec::new(),
+            since: None,
+            repair: None,
             checks: checks.to_vec(),
             differences: Vec::new(),
             differences_total: 0,
@@ -146,6 +214,24 @@ impl Report {
     /// Notes that `check` compared something.
     pub(crate) fn compared(&mut self, check: Check, count: u64) {
         self.result(check).compared += count;
+    }
+
+    /// Returns how many differences `check` found.
+    pub fn differences_of(&self, check: Check) -> u64 {
+        self.checks.iter().filter(|result| result.check == check).map(|result| result.differences).sum()
+    }
+
+    /// Notes what is good to know.
+    pub(crate) fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Notes a record that was set aside.
+    pub(crate) fn set_aside(&mut self, letter: SetAside) {
+        self.dead_letters += 1;
+        if self.dead_letters <= LISTED {
+            self.set_aside.push(letter);
+        }
     }
 
     /// Notes a difference.
@@ -163,54 +249,6 @@ impl Report {
         if result.differences <= LISTED {
             let (key, expected, found) = (key.into(), expected.into(), found.into());
             self.differences.push(Difference { check, key, expected, found });
-        }
-    }
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {}", self.key)?;
-        writeln!(f, "    expected {}", self.expected)?;
-        writeln!(f, "    found    {}", self.found)
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} products ({} deleted), {} events ({} archived in {} objects, {} in the log), {} aggregate items",
-            self.products,
-            self.deleted_products,
-            self.events,
-            self.archived_events,
-            self.objects,
-            self.logged_events,
-            self.items
-        )?;
-        for result in &self.checks {
-            let verdict = match result.differences {
-                0 => "ok".to_owned(),
-                1 => "1 difference".to_owned(),
-                n => format!("{n} differences"),
-            };
-            writeln!(f, "{:>12} {:<52} {verdict}", result.compared, result.check.about())?;
-        }
-        for result in self.checks.iter().filter(|result| result.differences > 0) {
-            writeln!(f, "\n{}: not so", result.check.about())?;
-            let mut listed = 0;
-            for difference in self.differences.iter().filter(|found| found.check == result.check) {
-                difference.fmt(f)?;
-                listed += 1;
-            }
-            if listed < result.differences {
-                writeln!(f, "  and {} more", result.differences - listed)?;
-            }
-        }
-        if self.ok {
-            writeln!(f, "no difference: catalog, log, aggregates and archive are equal")
-        } else {
-            writeln!(f, "\n{} differences", self.differences_total)
         }
     }
 }

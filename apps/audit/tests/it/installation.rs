@@ -10,7 +10,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use rusqlite::Connection;
 use souk_analytics::{Analytics, AnalyticsConfig, AnalyticsDeps};
-use souk_audit::{AuditDeps, Check, Report, audit};
+use souk_audit::{AuditConfig, AuditDeps, Check, Report, audit};
 use souk_conformance::{Dice, eventually, make};
 use souk_domain::{Patch, ProductId};
 use souk_embedded::{Embedded, EmbeddedConfig};
@@ -22,10 +22,26 @@ use tower::ServiceExt as _;
 /// Rows of an archived object: few, so that there are several.
 const ROWS: usize = 50;
 
+/// How these installations are audited: with little memory, so that temporary files are part of it.
+pub fn config() -> AuditConfig {
+    AuditConfig { recent_of_the_log: true, memory: 64 << 10, ..AuditConfig::default() }
+}
+
+/// What an audit reads of a store.
+pub fn deps(store: &Embedded) -> AuditDeps {
+    let archive = LocalFileSystem::new_with_prefix(store.archive_dir()).unwrap();
+    AuditDeps {
+        catalog: store.catalog(),
+        log: store.log(),
+        store: store.event_store(),
+        archive: Arc::new(archive),
+        clock: Arc::new(SystemClock),
+    }
+}
+
 /// A running installation.
 pub struct Running {
     pub store: Embedded,
-    pub archive: Arc<dyn ObjectStore>,
     router: axum::Router,
     shutdown: Shutdown,
     analytics: tokio::task::JoinHandle<()>,
@@ -40,7 +56,7 @@ impl Running {
         let analytics = Analytics::new(AnalyticsDeps {
             log: store.log(),
             store: store.event_store(),
-            archive: archive.clone(),
+            archive,
             clock,
             backend: "embedded",
             cors: Cors::parse("*").unwrap(),
@@ -49,16 +65,11 @@ impl Running {
         });
         let (router, shutdown) = (analytics.router(), Shutdown::new());
         let analytics = tokio::spawn(analytics.run(shutdown.clone()));
-        Self { store, archive, router, shutdown, analytics }
+        Self { store, router, shutdown, analytics }
     }
 
     pub fn deps(&self) -> AuditDeps {
-        AuditDeps {
-            catalog: self.store.catalog(),
-            log: self.store.log(),
-            store: self.store.event_store(),
-            archive: self.archive.clone(),
-        }
+        deps(&self.store)
     }
 
     /// Archives everything that is committed.
@@ -182,14 +193,7 @@ impl Standing {
     pub async fn audit(&self) -> Report {
         let week = Duration::from_secs(7 * 86_400);
         let store = Embedded::open_read_only(self.folder.path(), week, Arc::new(SystemClock)).unwrap();
-        let archive = LocalFileSystem::new_with_prefix(store.archive_dir()).unwrap();
-        let deps = AuditDeps {
-            catalog: store.catalog(),
-            log: store.log(),
-            store: store.event_store(),
-            archive: Arc::new(archive),
-        };
-        let report = audit(deps, |_| {}).await.unwrap();
+        let report = audit(&deps(&store), &config(), |_| {}).await.unwrap();
         store.close().await;
         report
     }

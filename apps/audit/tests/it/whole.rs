@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use souk_audit::{Check, Progress, audit};
 use souk_conformance::Dice;
 
-use crate::installation::{Running, Standing, trade};
+use crate::installation::{Running, Standing, config, trade};
 
 #[tokio::test]
 async fn a_whole_installation_has_no_difference() {
@@ -32,7 +32,7 @@ async fn a_whole_installation_has_no_difference() {
 async fn an_empty_installation_has_no_difference() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::open(folder.path());
-    let report = audit(running.deps(), |_| {}).await.unwrap();
+    let report = audit(&running.deps(), &config(), |_| {}).await.unwrap();
     assert!(report.ok, "{report}");
     assert_eq!((report.events, report.products, report.objects, report.items), (0, 0, 0, 0));
     running.close().await;
@@ -59,7 +59,7 @@ async fn a_busy_installation_has_no_difference() {
         if round % 3 == 2 {
             running.flush().await;
         }
-        let report = audit(running.deps(), |_| {}).await.unwrap();
+        let report = audit(&running.deps(), &config(), |_| {}).await.unwrap();
         assert!(report.ok, "audit {round}: {report}");
         assert!(report.events >= last);
         last = report.events;
@@ -70,7 +70,7 @@ async fn a_busy_installation_has_no_difference() {
     }
     running.flush().await;
     running.counted().await;
-    let report = audit(running.deps(), |_| {}).await.unwrap();
+    let report = audit(&running.deps(), &config(), |_| {}).await.unwrap();
     assert!(report.ok, "{report}");
     assert_eq!(report.archived_events, report.events);
     running.close().await;
@@ -93,7 +93,7 @@ async fn progress_grows_to_its_total() {
     let standing = Standing::new();
     let running = Running::open(standing.folder.path());
     let mut told: Vec<Progress> = Vec::new();
-    let report = audit(running.deps(), |progress| told.push(progress)).await.unwrap();
+    let report = audit(&running.deps(), &config(), |progress| told.push(progress)).await.unwrap();
     let last = told.last().expect("there is a last word");
     assert_eq!((last.events, last.total), (report.events, report.events));
     running.close().await;

@@ -1,0 +1,91 @@
+//! Several partitions whose offsets have holes, and a log that trails its catalog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use souk_audit::{Check, audit};
+use souk_conformance::make;
+use souk_domain::ProductId;
+use souk_ports::IdGenerator as _;
+
+use crate::support::World;
+
+#[tokio::test]
+async fn partitions_with_holes_have_no_difference() {
+    let world = World::new(5);
+    world.trade(60);
+    world.relay(7);
+    world.consume().await;
+    world.archive(20).await;
+    world.trade(20);
+    world.relay(7);
+    world.consume().await;
+    world.trade(10);
+    world.relay(1);
+    let report = audit(&world.deps(), &world.config(), |_| {}).await.unwrap();
+    assert!(report.ok, "{report}");
+    assert_eq!(report.products + report.deleted_products, 90);
+    for result in &report.checks {
+        assert!(result.compared > 0, "{:?} compared nothing", result.check);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_was_trimmed_up_to_a_marker_has_no_difference() {
+    let world = World::new(2);
+    world.trade(30);
+    world.relay(3);
+    world.consume().await;
+    world.archive(10).await;
+    world.trim(0);
+    let report = audit(&world.deps(), &world.config(), |_| {}).await.unwrap();
+    assert!(report.ok, "{report}");
+    assert_eq!(report.logged_events, 0);
+}
+
+#[tokio::test]
+async fn events_that_the_relay_has_not_published_yet_are_waited_for() {
+    let world = Arc::new(World::new(3));
+    world.trade(40);
+    world.relay(5);
+    world.trade(40);
+    let relay = {
+        let world = world.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            world.relay(5);
+        })
+    };
+    let report = audit(&world.deps(), &world.config(), |_| {}).await.unwrap();
+    relay.await.unwrap();
+    assert!(report.ok, "{report}");
+    assert_eq!(report.products + report.deleted_products, 80);
+}
+
+#[tokio::test]
+async fn events_that_are_never_published_are_missed() {
+    let world = World::new(3);
+    world.trade(40);
+    world.relay(5);
+    world.execute(&make::create(ProductId(world.ids.next_id()), "never told", 10));
+    let report = audit(&world.deps(), &world.config(), |_| {}).await.unwrap();
+    assert_eq!(report.differences_of(Check::Catalog), 1, "{report}");
+    assert_eq!(report.differences_total, 1, "{report}");
+}
+
+#[tokio::test]
+async fn an_event_in_another_partition_is_named() {
+    let world = World::new(2);
+    world.trade(20);
+    world.relay(1);
+    {
+        let mut state = world.log.state.lock().unwrap();
+        let mut record = state.partitions[0].pop().unwrap();
+        record.partition = 1;
+        record.offset = state.next[1];
+        state.next[1] += 1;
+        state.partitions[1].push(record);
+    }
+    let report = audit(&world.deps(), &world.config(), |_| {}).await.unwrap();
+    assert!(report.differences.iter().any(|found| found.expected.starts_with("partition 0")), "{report}");
+}
