@@ -25,7 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 use souk_domain::Command;
-use souk_http::{Cors, Metrics, Problem, Service};
+use souk_http::{App, Cors, Metrics, Problem, Service};
 use souk_ports::{Applied, Catalog, Clock, IdGenerator, Outcome, UnitOfWork};
 
 /// What the service needs.
@@ -71,8 +71,8 @@ impl Api {
         Self(deps)
     }
 
-    /// Returns the routes, with the manners of every service.
-    pub fn router(self) -> Router {
+    /// Returns the app, to be served alone or with others.
+    pub fn app(self) -> App {
         let ApiDeps { catalog, clock, ids, backend, cors, about } = self.0;
         let service = Service {
             name: "api",
@@ -93,6 +93,11 @@ impl Api {
             .route("/products/{id}/stock-adjustments", post(adjust_stock::adjust_stock))
             .route("/stock-adjustments", post(place_order::place_order))
             .with_state(Arc::new(Shared { catalog, clock, ids }));
-        service.router(routes, Metrics::new("api"))
+        App::new(service, routes, Metrics::new("api"))
+    }
+
+    /// Returns the routes, with the manners of every service.
+    pub fn router(self) -> Router {
+        self.app().router()
     }
 }

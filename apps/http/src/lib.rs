@@ -1,13 +1,15 @@
 //! The manners that every HTTP service of souk has: problem documents, request ids, CORS, health, metrics,
 //! limits on bodies and connections, and a server that drains.
 //!
-//! An app builds its routes, then wraps them with [`Service::router`], and a [`Server`] serves the result. To
-//! add a manner, put it into the one layer of `manners.rs`: each further tower layer costs every request two
+//! An app builds its routes as an [`App`]; one of them, or several merged, become a service with [`App::router`], and a
+//! [`Server`] serves it through a [`Gate`], which is closed while the service waits for what it needs. To add a manner, put it into the one layer of `manners.rs`: each further tower layer costs every request two
 //! allocations.
 
+mod app;
 mod body;
 mod code;
 mod cors;
+mod gate;
 mod health;
 mod limit;
 mod listener;
@@ -22,9 +24,11 @@ mod service;
 mod shutdown;
 mod unreadable;
 
+pub use app::{App, Part};
 pub use body::{BODY_LIMIT, drain, read_json};
 pub use code::Code;
 pub use cors::Cors;
+pub use gate::{Face, Gate, Waits};
 pub use health::{Check, Health, HealthCheck, Status};
 pub use limit::ConnectionLimit;
 pub use listener::bind;

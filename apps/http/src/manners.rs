@@ -32,6 +32,25 @@ pub enum Refusal {
     Problem,
     /// 200 with a `retry:` and nothing else: any other status would end an `EventSource` for good.
     EventStream,
+    /// As it suits the request: streams and everything else share the listener.
+    Mixed,
+}
+
+impl Refusal {
+    /// Decides by what the client asks for: an `EventSource` sends this `Accept` (WHATWG HTML §9.2.2), and the route of
+    /// streams is known to readers that do not.
+    fn suited_to(self, request: &Request) -> Self {
+        let wants_stream = || {
+            let accept = request.headers().get(header::ACCEPT);
+            accept.is_some_and(|accept| accept.as_bytes().starts_with(b"text/event-stream"))
+                || request.uri().path().ends_with("/stream")
+        };
+        match self {
+            Self::Mixed if wants_stream() => Self::EventStream,
+            Self::Mixed => Self::Problem,
+            told => told,
+        }
+    }
 }
 
 /// Marks a request that came over a connection beyond the limit.
@@ -111,6 +130,7 @@ where
             if self.endpoint.refuses { request.extensions().get::<Refused>().copied() } else { None };
         let inner = match refused {
             Some(Refused(how)) => {
+                let how = how.suited_to(&request);
                 let refuse = tower::service_fn(move |_: Request| std::future::ready(Ok(refuse(how))));
                 let answer = self.endpoint.cors.layer().layer(refuse).call(request);
                 Inner::Boxed { future: Box::pin(answer) }
@@ -282,9 +302,10 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
     Problem::internal(format!("handler panicked: {}", shutdown::panic_message(panic))).into_response()
 }
 
-fn refuse(how: Refusal) -> Response {
+/// Answers a request that cannot be served now.
+pub(crate) fn refuse(how: Refusal) -> Response {
     match how {
-        Refusal::Problem => Problem::new(
+        Refusal::Problem | Refusal::Mixed => Problem::new(
             Code::Overloaded,
             "too many connections are open; nothing was done, repeat it shortly",
         )

@@ -19,10 +19,11 @@ use prometheus_client::registry::{Registry, Unit};
 const DURATION_BUCKETS: [f64; 14] =
     [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The registry of a service.
+/// The registries of a service: its own, and one for each app in it.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    service: Registry,
+    apps: Vec<Registry>,
     http: HttpMetrics,
 }
 
@@ -43,23 +44,39 @@ impl Metrics {
             Unit::Seconds,
             http.durations.clone(),
         );
-        Self { registry, http }
+        Self { service: registry, apps: vec![Registry::default()], http }
     }
 
-    /// Returns the registry, to add to it.
+    /// Returns the app's registry, to add to it.
     pub fn registry(&mut self) -> &mut Registry {
-        &mut self.registry
+        &mut self.apps[0]
     }
 
-    pub(crate) fn into_parts(self) -> (Registry, HttpMetrics) {
-        (self.registry, self.http)
+    /// Takes the apps of another service in; what that service counted of its own requests is left out.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.apps.extend(other.apps);
+    }
+
+    pub(crate) fn into_parts(self) -> (Registries, HttpMetrics) {
+        let mut registries = vec![self.service];
+        registries.extend(self.apps);
+        (Registries(registries), self.http)
     }
 }
 
-/// Writes a registry as OpenMetrics text.
-pub(crate) fn render(registry: &Registry) -> String {
+/// Registries that are shown as one.
+#[derive(Debug)]
+pub(crate) struct Registries(Vec<Registry>);
+
+/// Writes registries as OpenMetrics text.
+pub(crate) fn render(registries: &Registries) -> String {
+    /// Ends a text, so that only the last may have it.
+    const END: &str = "# EOF\n";
     let mut text = String::new();
-    encode(&mut text, registry).expect("writing to a string cannot fail");
+    for registry in &registries.0 {
+        text.truncate(text.strip_suffix(END).unwrap_or(&text).len());
+        encode(&mut text, registry).expect("writing to a string cannot fail");
+    }
     text
 }
 

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
@@ -24,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::limit::Permit;
 use crate::manners::Refused;
 use crate::unreadable::Answering;
-use crate::{ConnectionLimit, Refusal, Shutdown};
+use crate::{ConnectionLimit, Gate, Refusal, Shutdown};
 
 /// Longest time from a connection's start, or the answer before, to the end of a request's head: cuts off slowloris
 /// clients and idle connections alike.
@@ -44,12 +43,12 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 /// The log says so at most this often.
 const EXHAUSTED_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Serves a router on a listener.
+/// Serves a router on a listener, through its gate.
 pub struct Server {
     /// Where connections come in; see [`crate::bind`].
     pub listener: TcpListener,
-    /// What answers, wrapped by [`crate::Service`].
-    pub router: Router,
+    /// What answers, made by [`crate::App::router`].
+    pub gate: Gate,
     /// Shared by all servers of the process.
     pub limit: Arc<ConnectionLimit>,
     /// Tells when to drain and when to stop.
@@ -69,24 +68,24 @@ impl Server {
     /// Makes a server with the buffer that suits what it serves, as told by `refusal`.
     pub fn new(
         listener: TcpListener,
-        router: Router,
+        gate: impl Into<Gate>,
         limit: Arc<ConnectionLimit>,
         shutdown: Shutdown,
         refusal: Refusal,
     ) -> Self {
         let max_buf_size = match refusal {
-            Refusal::Problem => Self::REQUEST_BUFFER,
+            Refusal::Problem | Refusal::Mixed => Self::REQUEST_BUFFER,
             Refusal::EventStream => Self::EVENT_STREAM_BUFFER,
         };
-        Self { listener, router, limit, shutdown, refusal, max_buf_size }
+        Self { listener, gate: gate.into(), limit, shutdown, refusal, max_buf_size }
     }
 
     /// Serves until the soft token is cancelled, then closes the listener and returns when every connection has
     /// ended, at the latest when the hard token is cancelled.
     pub async fn run(self) {
-        let Self { listener, router, limit, shutdown, refusal, max_buf_size } = self;
+        let Self { listener, gate, limit, shutdown, refusal, max_buf_size } = self;
         let acceptor = Acceptor {
-            router,
+            gate,
             limit,
             refusal,
             http: http_builder(refusal, max_buf_size),
@@ -118,13 +117,13 @@ fn http_builder(refusal: Refusal, max_buf_size: usize) -> http1::Builder {
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(max_buf_size)
         // Some clients close their sending side after the request and still want the answer. A reader of a stream
-        // that closes it has left.
-        .half_close(refusal == Refusal::Problem);
+        // that closes it has left; where both share a listener, the next heartbeat finds that out.
+        .half_close(refusal != Refusal::EventStream);
     http
 }
 
 struct Acceptor {
-    router: Router,
+    gate: Gate,
     limit: Arc<ConnectionLimit>,
     refusal: Refusal,
     http: http1::Builder,
@@ -161,7 +160,7 @@ impl Acceptor {
         self.set_options(&stream);
         match self.limit.try_acquire() {
             Some(permit) => {
-                let app = App { router: self.router.clone(), refused: None };
+                let app = Served { gate: self.gate.clone(), refused: None };
                 let connection = self.http.serve_connection(TokioIo::new(Answering::new(stream)), app);
                 self.connections.spawn(Connection::new(connection, self.phases.clone(), Some(permit)));
             }
@@ -172,7 +171,7 @@ impl Acceptor {
     /// Answers the first request with a refusal, unless it asks for health or metrics, and closes.
     fn refuse(&self, stream: TcpStream) {
         let Ok(permit) = self.refusals.clone().try_acquire_owned() else { return };
-        let app = App { router: self.router.clone(), refused: Some(Refused(self.refusal)) };
+        let app = Served { gate: self.gate.clone(), refused: Some(Refused(self.refusal)) };
         let mut http = self.http.clone();
         http.keep_alive(false).header_read_timeout(REFUSAL_TIMEOUT);
         let connection = http.serve_connection(TokioIo::new(Answering::new(stream)), app);
@@ -191,7 +190,7 @@ impl Acceptor {
         {
             let timeout = match self.refusal {
                 Refusal::Problem => UNREAD_TIMEOUT,
-                Refusal::EventStream => UNREAD_STREAM_TIMEOUT,
+                Refusal::EventStream | Refusal::Mixed => UNREAD_STREAM_TIMEOUT,
             };
             let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(timeout));
         }
@@ -204,12 +203,12 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 /// The router as hyper calls it.
-struct App {
-    router: Router,
+struct Served {
+    gate: Gate,
     refused: Option<Refused>,
 }
 
-impl hyper::service::Service<http::Request<Incoming>> for App {
+impl hyper::service::Service<http::Request<Incoming>> for Served {
     type Response = Response;
     type Error = std::convert::Infallible;
     type Future = RouteFuture<Self::Error>;
@@ -219,7 +218,7 @@ impl hyper::service::Service<http::Request<Incoming>> for App {
         if let Some(refused) = self.refused {
             request.extensions_mut().insert(refused);
         }
-        tower::Service::call(&mut self.router.clone(), request)
+        tower::Service::call(&mut self.gate.router().clone(), request)
     }
 }
 
@@ -246,7 +245,7 @@ pin_project! {
     /// A connection until it ends, is drained or aborted.
     struct Connection {
         #[pin]
-        http: http1::Connection<TokioIo<Answering<TcpStream>>, App>,
+        http: http1::Connection<TokioIo<Answering<TcpStream>>, Served>,
         #[pin]
         changed: OwnedNotified,
         is_registered: bool,
@@ -258,7 +257,7 @@ pin_project! {
 
 impl Connection {
     fn new(
-        http: http1::Connection<TokioIo<Answering<TcpStream>>, App>,
+        http: http1::Connection<TokioIo<Answering<TcpStream>>, Served>,
         phases: Arc<Phases>,
         permit: Option<Permit>,
     ) -> Self {

@@ -37,9 +37,9 @@ impl Service {
     /// # Panics
     /// When `routes` has one of these paths, or a fallback.
     pub fn router(self, routes: Router, metrics: Metrics) -> Router {
-        let (registry, http) = metrics.into_parts();
+        let (registries, http) = metrics.into_parts();
         let layer = MannersLayer::new(self.cors.clone(), http);
-        let own = self.own_routes(Arc::new(registry)).method_not_allowed_fallback(method_not_allowed);
+        let own = self.own_routes(Arc::new(registries)).method_not_allowed_fallback(method_not_allowed);
         // Health and metrics answer also when connections are refused: that is when they are looked at.
         let own = own.layer(layer.clone().never_refuses());
         let routes = routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(layer);
@@ -47,7 +47,7 @@ impl Service {
         routes.merge(own).with_state(())
     }
 
-    fn own_routes(self, registry: Arc<prometheus_client::registry::Registry>) -> Router {
+    fn own_routes(self, registries: Arc<metrics::Registries>) -> Router {
         let Self { name, about, backend, health, .. } = self;
         let health = Arc::new(HealthPages { service: name, backend, started: Instant::now(), check: health });
         let ready = health.clone();
@@ -58,7 +58,7 @@ impl Service {
             .route("/readyz", get(async move || ready.ready().await))
             .route(
                 "/metrics",
-                get(async move |headers: HeaderMap| metrics_page(&headers, metrics::render(&registry))),
+                get(async move |headers: HeaderMap| metrics_page(&headers, metrics::render(&registries))),
             )
             .route("/problems/{code}", get(problem_page))
             .route_layer(from_fn(no_params))

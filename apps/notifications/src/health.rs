@@ -1,14 +1,18 @@
 //! How the stream is doing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use souk_http::{Check, Health, HealthCheck, Status};
-use souk_ports::EventLog;
+use souk_ports::{ErrorKind, EventLog, PortError};
 
 use crate::hub::Hub;
 use crate::pump::PumpState;
+
+/// How long the log may take to say where it ends: one that is away must not hold the health page up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Looks at the pump, the log and the readers.
 pub(crate) struct StreamHealth {
@@ -45,12 +49,18 @@ impl HealthCheck for StreamHealth {
 impl StreamHealth {
     async fn check_pump(&self) -> Check {
         let state = self.pump.lock().clone();
-        let bounds = self.log.bounds().await;
+        let bounds = tokio::time::timeout(PATIENCE, self.log.bounds()).await.unwrap_or_else(|_| {
+            Err(PortError::new(ErrorKind::Timeout, format!("no answer within {} s", PATIENCE.as_secs())))
+        });
         let head = self.hub.head().position;
         let (status, detail) = match (&state, &bounds) {
             (PumpState::Starting, _) => (Status::Unavailable, "looking for the log's end".to_owned()),
+            // Readers stay connected, and new ones are taken: all of them go on where they were.
+            (PumpState::Failing(error), _) if self.hub.has_started() => {
+                (Status::Degraded, format!("cannot follow the log, trying again: {error}"))
+            }
             (PumpState::Failing(error), _) => {
-                (Status::Unavailable, format!("cannot follow the log, trying again: {error}"))
+                (Status::Unavailable, format!("cannot find the log's end, trying again: {error}"))
             }
             (PumpState::Following, Err(error)) => {
                 (Status::Degraded, format!("follows the log, which does not say where it ends: {error}"))

@@ -86,9 +86,14 @@ impl Hub {
         self.started.store(true, Ordering::Release);
     }
 
+    /// Tells whether it has begun at a position of the log.
+    pub(crate) fn has_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
+    }
+
     /// Tells whether readers are taken.
     pub(crate) fn is_open(&self) -> bool {
-        self.started.load(Ordering::Acquire) && !self.draining.load(Ordering::Relaxed)
+        self.has_started() && !self.draining.load(Ordering::Relaxed)
     }
 
     /// Publishes a batch and wakes those whom it concerns.

@@ -46,7 +46,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use parking_lot::Mutex;
-use souk_http::{Cors, Metrics, Service, Shutdown};
+use souk_http::{App, Cors, Metrics, Service, Shutdown};
 use souk_ports::EventLog;
 
 pub use config::NotificationsConfig;
@@ -76,7 +76,7 @@ pub struct Notifications {
     hub: Arc<Hub>,
     log: Arc<dyn EventLog>,
     pump: Arc<Mutex<PumpState>>,
-    router: Router,
+    app: Mutex<Option<App>>,
 }
 
 impl Notifications {
@@ -90,13 +90,24 @@ impl Notifications {
         let health = Arc::new(StreamHealth { hub: hub.clone(), log: log.clone(), pump: pump.clone() });
         let service = Service { name: "notifications", about, backend, cors, health };
         let routes = routes::routes(Arc::new(Stream { hub: hub.clone(), log: log.clone() }));
-        let router = service.router(routes, metrics);
-        Self { hub, log, pump, router }
+        let app = Mutex::new(Some(App::new(service, routes, metrics)));
+        Self { hub, log, pump, app }
+    }
+
+    /// Returns the app, to be served alone or with others.
+    ///
+    /// # Panics
+    /// When called a second time: there is one.
+    pub fn app(&self) -> App {
+        self.app.lock().take().expect("the app is taken once")
     }
 
     /// Returns the service's routes.
+    ///
+    /// # Panics
+    /// When called a second time: a router is cloned, not made again.
     pub fn router(&self) -> Router {
-        self.router.clone()
+        self.app().router()
     }
 
     /// Follows the log until the soft shutdown, then sends every reader away with a time to come back; returns when

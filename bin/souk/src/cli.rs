@@ -8,15 +8,21 @@ use clap::{Parser, Subcommand};
 
 mod flags;
 
-pub use flags::{InstallationFlags, UpFlags};
+pub use flags::{
+    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, NotificationsSettings, SettingFlags,
+    StoreSettings, UpSettings,
+};
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";
 
 const EXAMPLES: &str = "\
 Examples:
   souk                                  starts everything on this machine
+  souk up --monolith                    the same on one port
+  souk api                              starts one service on Postgres and Kafka
   souk load                             replays a shop's transactions and proves that nothing was lost
   souk audit                            proves catalog, log, aggregates and archive equal
+  souk doctor                           looks at everything it stands on
 
 Settings come from flags, the environment, ./.env and defaults, in this order; `souk config` shows them all.
 Exit codes: 0 done, 1 the check found a fault, 2 wrong use, 3 could not reach what it needs.";
@@ -28,7 +34,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
-    pub up: UpFlags,
+    pub up: UpArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,10 +43,37 @@ pub enum Command {
     #[command(after_help = "\
 Example:
   souk up --data-dir /var/lib/souk --api-port 3000
+  souk up --monolith
+
+Everything is embedded unless DATABASE_URL and KAFKA_BROKERS are set: then it runs on Postgres, Kafka, DynamoDB and \
+S3, as the services on their own do. With --monolith everything is on one port, /events/stream included.
 
 The first Ctrl-C or SIGTERM lets requests in flight end, the second aborts. Where the standard output is \
 no terminal, a log line on the standard error says `ready` and where everything is.")]
-    Up(UpFlags),
+    Up(UpArgs),
+    /// Starts the api alone: products and stock on Postgres, events to Kafka
+    #[command(after_help = "\
+Example:
+  DATABASE_URL=postgresql://postgres:password@localhost:5432/app KAFKA_BROKERS=localhost:9092 souk api
+
+It waits for Postgres and says so in /readyz. Without Kafka it works, and events wait in Postgres.")]
+    Api(ApiSettings),
+    /// Starts notifications alone: the event stream, from Kafka
+    #[command(after_help = "\
+Example:
+  KAFKA_BROKERS=localhost:9092 souk notifications
+
+It waits for Kafka and the topic, which the api creates, and says so in /readyz.")]
+    Notifications(NotificationsSettings),
+    /// Starts analytics alone: from Kafka to DynamoDB and S3
+    #[command(after_help = "\
+Example:
+  KAFKA_BROKERS=localhost:9092 DYNAMO_ENDPOINT=http://localhost:8000 MINIO_ENDPOINT=http://localhost:9000 \
+AWS_ACCESS_KEY_ID=fake AWS_SECRET_ACCESS_KEY=fake MINIO_ACCESS_KEY=minio MINIO_SECRET_KEY=minio123 souk analytics
+
+It waits for Kafka, DynamoDB and S3 and says so in /readyz; tables and bucket are created when absent.")]
+    Analytics(AnalyticsSettings),
+    // The dashboard, `web`, has its place here.
     /// Replays real transactions through the public API and proves that nothing was lost
     #[command(after_help = "\
 Example:
@@ -53,15 +86,36 @@ it again continues the shop.")]
     #[command(after_help = "\
 Example:
   souk audit --data-dir /var/lib/souk --json
+  souk audit --since 24h
+
+--repair puts right what log and archive can rebuild, aggregates and recent events, and wants souk stopped. What does \
+not fit into memory goes to files below TMPDIR.
 
 Exit code 1 when there is a difference, 3 when there is no data to read.")]
     Audit(AuditArgs),
+    /// Looks at settings, servers or folder, topics, tables, clocks and consumers, and says what to do about each
+    #[command(after_help = "\
+Example:
+  souk doctor --json
+
+Nothing is changed, and a running souk is not disturbed. Exit code 1 when something is broken, 3 when nothing could \
+be reached.")]
+    Doctor(DoctorArgs),
     /// Shows each setting with its value and where it came from, secrets hidden
     #[command(after_help = "Example:\n  souk config --env-file production.env --json")]
     Config(ConfigArgs),
     /// Shows the version
     #[command(after_help = "Example:\n  souk version --json")]
     Version(VersionArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct UpArgs {
+    /// Serves everything on one port, API_PORT
+    #[arg(long)]
+    pub monolith: bool,
+    #[command(flatten)]
+    pub settings: UpSettings,
 }
 
 #[derive(Debug, clap::Args)]
@@ -95,8 +149,23 @@ pub struct LoadArgs {
 #[derive(Debug, clap::Args)]
 pub struct AuditArgs {
     #[command(flatten)]
-    pub installation: InstallationFlags,
+    pub installation: StoreSettings,
+    /// Looks only at events from a time on, such as 2026-11-22T18:00:00Z, or since so long ago, such as 24h
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Puts right what log and archive can rebuild; souk has to be stopped
+    #[arg(long)]
+    pub repair: bool,
     /// Prints the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub installation: StoreSettings,
+    /// Prints the findings as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -104,7 +173,7 @@ pub struct AuditArgs {
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgs {
     #[command(flatten)]
-    pub up: UpFlags,
+    pub settings: AllSettings,
     /// Prints the settings as JSON
     #[arg(long)]
     pub json: bool,

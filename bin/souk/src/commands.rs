@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod doctor;
 pub mod load;
 pub mod up;
 pub mod version;
@@ -11,10 +12,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// Blocking work is reads of SQLite, which has its own bound, one writer of figures and the archive's files; each thread
+/// more would keep memory of its own.
+const BLOCKING_FILES: usize = 8;
+
+/// Calls to Kafka block for as long as its brokers are away; they are few, and must not wait for each other.
+const BLOCKING_CALLS: usize = 32;
 
 /// Starts the async runtime: a worker for each core, and at least two, so that one that is busy for a while never
 /// holds everything up.
-fn runtime() -> Result<Runtime, Failure> {
+fn runtime(settings: &Settings) -> Result<Runtime, Failure> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Builder::new_multi_thread()
         .worker_threads(cores.max(2))
@@ -22,9 +31,7 @@ fn runtime() -> Result<Runtime, Failure> {
             static NUMBER: AtomicUsize = AtomicUsize::new(0);
             format!("souk-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
         })
-        // Blocking work is reads of SQLite, which has its own bound, one writer of figures and the archive's files;
-        // each thread more would keep memory of its own.
-        .max_blocking_threads(8)
+        .max_blocking_threads(if settings.distributed.is_some() { BLOCKING_CALLS } else { BLOCKING_FILES })
         .enable_all()
         .build()
         .map_err(|error| {

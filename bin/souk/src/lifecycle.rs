@@ -1,4 +1,4 @@
-//! How `souk up` ends: the first signal drains, the second or the deadline aborts, and the store is closed last.
+//! How services end: the first signal drains, the second or the deadline aborts, and the stores are closed last.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! souk: a real-time marketplace backend in one binary.
 //!
-//! `main` parses the command line and runs one command; [`wiring`] puts `souk up` together and reads top to
-//! bottom; [`lifecycle`] ends it. Only this crate names adapters.
+//! `main` parses the command line and runs one command; [`wiring`] puts services together and reads top to bottom;
+//! [`lifecycle`] ends them. Only this crate names adapters.
 
 use std::process::ExitCode;
 
@@ -24,9 +24,13 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         None => commands::up::run(cli.up),
-        Some(Command::Up(flags)) => commands::up::run(flags),
+        Some(Command::Up(args)) => commands::up::run(args),
+        Some(Command::Api(flags)) => commands::up::run_service(flags),
+        Some(Command::Notifications(flags)) => commands::up::run_service(flags),
+        Some(Command::Analytics(flags)) => commands::up::run_service(flags),
         Some(Command::Load(args)) => commands::load::run(args),
         Some(Command::Audit(args)) => commands::audit::run(args),
+        Some(Command::Doctor(args)) => commands::doctor::run(args),
         Some(Command::Config(args)) => commands::config::run(args),
         Some(Command::Version(args)) => commands::version::run(&args),
     };

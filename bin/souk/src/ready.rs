@@ -9,32 +9,44 @@ use tokio::net::TcpStream;
 use crate::failure::Failure;
 
 /// Time between two questions: short against the time that a start takes.
-const PERIOD: Duration = Duration::from_millis(2);
-/// A start that takes longer hangs: opening the stores is done by then.
-const PATIENCE: Duration = Duration::from_secs(30);
+const SHORTEST_PERIOD: Duration = Duration::from_millis(2);
+/// Where a service waits for a server, nobody sees the difference.
+const LONGEST_PERIOD: Duration = Duration::from_millis(100);
+/// A start on embedded stores that takes longer hangs: opening them is done by then.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits until `service` at `address` answers `GET /readyz` with 200.
+/// Waits until `service` at `address` answers `GET /readyz` with 200; for ever without `patience`.
 ///
 /// # Errors
-/// `Unreachable` with the last answer when it does not get ready.
-pub async fn wait_until_ready(service: &str, address: SocketAddr) -> Result<(), Failure> {
+/// `Unreachable` with the last answer when it does not get ready in time.
+pub async fn wait_until_ready(
+    service: &str,
+    address: SocketAddr,
+    patience: Option<Duration>,
+) -> Result<(), Failure> {
     let address = reachable(address);
     let mut last = "no answer".to_owned();
     let ready = async {
+        let mut period = SHORTEST_PERIOD;
         loop {
             match ask(address).await {
                 Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => return,
                 Ok(answer) => last = answer.lines().last().unwrap_or_default().to_owned(),
                 Err(error) => last = error.to_string(),
             }
-            tokio::time::sleep(PERIOD).await;
+            tokio::time::sleep(period).await;
+            period = period.mul_f32(1.1).min(LONGEST_PERIOD);
         }
     };
-    match tokio::time::timeout(PATIENCE, ready).await {
+    let Some(patience) = patience else {
+        ready.await;
+        return Ok(());
+    };
+    match tokio::time::timeout(patience, ready).await {
         Ok(()) => Ok(()),
         Err(_) => Err(Failure::Unreachable(format!(
             "{service} did not get ready within {} s; it last said: {last}",
-            PATIENCE.as_secs()
+            patience.as_secs()
         ))),
     }
 }

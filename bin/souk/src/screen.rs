@@ -10,17 +10,19 @@ use crate::telemetry::ALWAYS;
 /// Where everything is.
 #[derive(Debug)]
 pub struct Facts {
-    pub api: SocketAddr,
-    pub notifications: SocketAddr,
-    pub analytics: SocketAddr,
+    /// `None`, here and below: not in this process.
+    pub api: Option<SocketAddr>,
+    pub notifications: Option<SocketAddr>,
+    pub analytics: Option<SocketAddr>,
     /// What is stored where: name, place, contents.
     pub stores: Vec<Store>,
-    pub data_dir: String,
+    /// `None` where nothing is kept on this machine.
+    pub data_dir: Option<String>,
     pub ready_in: Duration,
 }
 
 /// A store and what it holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Store {
     pub name: &'static str,
     pub place: String,
@@ -35,9 +37,9 @@ impl Facts {
         } else {
             tracing::info!(
                 target: ALWAYS,
-                api = url(self.api),
-                notifications = url(self.notifications),
-                analytics = url(self.analytics),
+                api = self.api.map(url),
+                notifications = self.notifications.map(url),
+                analytics = self.analytics.map(url),
                 data_dir = self.data_dir,
                 ready_ms = u64::try_from(self.ready_in.as_millis()).unwrap_or(u64::MAX),
                 version = env!("CARGO_PKG_VERSION"),
@@ -48,7 +50,6 @@ impl Facts {
 
     fn screen(&self, colours: bool) -> String {
         let (bold, dim, reset) = if colours { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
-        let (api, notifications, analytics) = (url(self.api), url(self.notifications), url(self.analytics));
         let mut text = String::new();
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(
@@ -57,38 +58,54 @@ impl Facts {
             env!("CARGO_PKG_VERSION"),
             self.ready_in.as_secs_f64()
         );
-        let services = [
-            ("api", &api, "products and stock"),
-            ("notifications", &notifications, "live events, at /events/stream"),
-            ("analytics", &analytics, "recent events, figures, archive"),
-        ];
+        let services: Vec<(&str, String, &str)> = [
+            ("api", self.api, "products and stock"),
+            ("notifications", self.notifications, "live events, at /events/stream"),
+            ("analytics", self.analytics, "recent events, figures, archive"),
+        ]
+        .into_iter()
+        .filter_map(|(name, at, does)| Some((name, url(at?), does)))
+        .collect();
         let wide = services.iter().map(|(_, url, _)| url.len()).max().unwrap_or_default();
-        for (name, url, does) in services {
+        for (name, url, does) in &services {
             let _ = writeln!(text, "  {bold}{name:<15}{reset}{url:<wide$}  {dim}{does}{reset}");
         }
         text.push('\n');
         let widest = |of: fn(&Store) -> &str| self.stores.iter().map(|store| of(store).chars().count()).max();
         let mut wide = widest(|store| &store.place).unwrap_or_default();
         let mut folder = String::new();
-        if 17 + wide + 2 + widest(|store| store.holds).unwrap_or_default() > COLUMNS {
+        if let Some(data_dir) = &self.data_dir
+            && 17 + wide + 2 + widest(|store| store.holds).unwrap_or_default() > COLUMNS
+        {
             // A long folder is told once.
-            let _ = writeln!(text, "  {bold}{:<15}{reset}{}", "data", self.data_dir);
-            folder = format!("{}/", self.data_dir.trim_end_matches('/'));
+            let _ = writeln!(text, "  {bold}{:<15}{reset}{data_dir}", "data");
+            folder = format!("{}/", data_dir.trim_end_matches('/'));
             wide = wide.saturating_sub(folder.chars().count());
         }
         for Store { name, place, holds } in &self.stores {
             let place = place.strip_prefix(&folder).unwrap_or(place);
             let _ = writeln!(text, "  {bold}{name:<15}{reset}{place:<wide$}  {dim}{holds}{reset}");
         }
-        let open = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-        let _ = write!(
-            text,
-            "\n  {dim}create, watch, open:{reset}\n\
-             curl -X POST {api}/products -H \"Content-Type: application/json\" -d '{EXAMPLE}'\n\
-             curl -N -H \"Accept: text/event-stream\" {notifications}/events/stream\n\
-             {open} {api}/\n\n  {dim}Ctrl-C drains and ends, a second one aborts{reset}\n\n"
-        );
+        self.write_lines_to_copy(&mut text, dim, reset);
+        let _ = write!(text, "\n  {dim}Ctrl-C drains and ends, a second one aborts{reset}\n\n");
         text
+    }
+
+    fn write_lines_to_copy(&self, text: &mut String, dim: &str, reset: &str) {
+        let open = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+        let create = self.api.map(|at| {
+            let at = url(at);
+            format!("curl -X POST {at}/products -H \"Content-Type: application/json\" -d '{EXAMPLE}'")
+        });
+        let watch = self
+            .notifications
+            .map(|at| format!("curl -N -H \"Accept: text/event-stream\" {}/events/stream", url(at)));
+        let page = [self.api, self.notifications, self.analytics].into_iter().flatten().next();
+        let page = page.map(|at| format!("{open} {}/", url(at)));
+        let lines = [("create", create), ("watch", watch), ("open", page)];
+        let (names, lines): (Vec<&str>, Vec<String>) =
+            lines.into_iter().filter_map(|(name, line)| Some((name, line?))).unzip();
+        let _ = write!(text, "\n  {dim}{}:{reset}\n{}\n", names.join(", "), lines.join("\n"));
     }
 }
 
@@ -112,15 +129,15 @@ mod tests {
 
     fn facts() -> Facts {
         Facts {
-            api: "127.0.0.1:3000".parse().unwrap(),
-            notifications: "0.0.0.0:3001".parse().unwrap(),
-            analytics: "[2001:db8::1]:8080".parse().unwrap(),
+            api: Some("127.0.0.1:3000".parse().unwrap()),
+            notifications: Some("0.0.0.0:3001".parse().unwrap()),
+            analytics: Some("[2001:db8::1]:8080".parse().unwrap()),
             stores: vec![Store {
                 name: "catalog",
                 place: "./souk-data/souk.db".into(),
                 holds: "products (SQLite)",
             }],
-            data_dir: "./souk-data".into(),
+            data_dir: Some("./souk-data".into()),
             ready_in: Duration::from_millis(123),
         }
     }
@@ -149,7 +166,7 @@ mod tests {
     fn a_long_folder_is_told_once_so_that_every_table_line_fits() {
         let folder = format!("/srv/{}", "long/".repeat(9));
         let mut facts = facts();
-        facts.data_dir.clone_from(&folder);
+        facts.data_dir = Some(folder.clone());
         facts.stores[0].place = format!("{folder}souk.db");
         let screen = facts.screen(false);
         assert!(
@@ -158,6 +175,15 @@ mod tests {
         );
         let table = screen.split("create, watch").next().unwrap();
         assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    }
+
+    #[test]
+    fn a_service_on_its_own_tells_of_itself_alone() {
+        let facts = Facts { api: None, analytics: None, data_dir: None, ..facts() };
+        let screen = facts.screen(false);
+        assert!(screen.contains("notifications  http://localhost:3001"), "{screen}");
+        assert!(screen.contains("  watch, open:\ncurl -N") && !screen.contains("curl -X POST"), "{screen}");
+        assert!(!screen.contains("  api ") && !screen.contains("analytics "), "{screen}");
     }
 
     #[test]

@@ -10,31 +10,35 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod check;
+mod distributed;
 mod dotenv;
 mod fault;
+mod from_file;
 mod names;
 mod redact;
 mod resolve;
+mod role;
+mod secret;
 pub mod table;
 pub mod value;
 
+pub use distributed::Distributed;
 pub use fault::Faults;
 pub use resolve::{Flag, Layers, Resolved, Source};
+pub use role::Role;
+pub use secret::Secret;
 
 use crate::settings::value::Value;
-
-/// What a command needs of the settings, which decides what can contradict each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Runs or reads the stores of this installation.
-    Installation,
-    /// Talks to services that run elsewhere.
-    Client,
-}
 
 /// Every setting, checked and in its type.
 #[derive(Debug)]
 pub struct Settings {
+    /// Who asked.
+    pub role: Role,
+    /// `None`: the embedded engines.
+    pub distributed: Option<Distributed>,
+    /// Of a service that runs on its own.
+    pub port: u16,
     pub api_port: u16,
     pub notifications_port: u16,
     pub health_port: u16,
@@ -74,18 +78,21 @@ impl Settings {
     ///
     /// # Errors
     /// All faults at once, each with the setting, its value, its source and the remedy.
-    pub fn load(layers: &Layers, purpose: Purpose) -> Result<Self, Faults> {
-        let (resolved, mut faults, warnings) = resolve::resolve(layers);
-        check::contradictions(&resolved, purpose, &mut faults);
+    pub fn load(layers: &Layers, role: Role) -> Result<Self, Faults> {
+        let (resolved, mut faults, mut warnings) = resolve::resolve(layers, role);
+        check::contradictions(&resolved, role, &mut faults);
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
-        Ok(Self::typed(resolved, warnings))
+        check::oddities(&resolved, role, &mut warnings);
+        Ok(Self::typed(role, resolved, warnings))
     }
 
-    fn typed(resolved: BTreeMap<&'static str, Resolved>, warnings: Vec<String>) -> Self {
+    fn typed(role: Role, resolved: BTreeMap<&'static str, Resolved>, warnings: Vec<String>) -> Self {
         let port = |name| match typed(&resolved, name) {
             Some(Value::Port(port)) => port,
+            // Has a default for those alone who read it.
+            None if name == "PORT" => 0,
             other => unreachable!("the table makes {name} a port, not {other:?}"),
         };
         let number = |name| match typed(&resolved, name) {
@@ -109,6 +116,9 @@ impl Settings {
         let (api_port, notifications_port, health_port) =
             (port("API_PORT"), port("NOTIFICATIONS_PORT"), port("HEALTH_PORT"));
         Self {
+            role,
+            distributed: check::is_distributed(&resolved, role).then(|| Distributed::of(&resolved)),
+            port: if role == Role::Analytics { health_port } else { port("PORT") },
             api_port,
             notifications_port,
             health_port,

@@ -4,5 +4,6 @@
 
 mod bodies;
 mod connections;
+mod gate;
 mod manners;
 mod support;

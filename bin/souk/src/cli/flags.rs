@@ -1,78 +1,88 @@
 //! A flag for each setting, made from the table of settings.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use clap::error::Error;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use crate::settings::Flag;
-use crate::settings::table::{SETTINGS, Setting, UsedBy};
+use crate::settings::table::{SETTINGS, Setting};
+use crate::settings::{Flag, Role};
 
-/// Flags for every setting of `souk up`.
-#[derive(Debug, Default)]
-pub struct UpFlags(pub SettingFlags);
-
-/// Flags that say which installation is meant.
-#[derive(Debug, Default)]
-pub struct InstallationFlags(pub SettingFlags);
-
-/// The flags that were given.
-#[derive(Debug, Default)]
-pub struct SettingFlags {
+/// Flags for every setting that a role reads, as they were given.
+#[derive(Debug)]
+pub struct SettingFlags<R> {
     pub env_file: Option<PathBuf>,
     pub values: BTreeMap<&'static str, Flag>,
+    role: PhantomData<R>,
 }
 
-fn settings_of_up() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(|setting| setting.used_by == UsedBy::Up)
+/// Whose settings become flags.
+pub trait HasSettings {
+    const ROLE: Role;
 }
 
-fn settings_of_installation() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(|setting| setting.name == "DATA_DIR")
-}
+macro_rules! roles {
+    ($($(#[$doc:meta])* $name:ident: $role:ident, $flags:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
 
-fn augment(command: Command, settings: impl Iterator<Item = &'static Setting>) -> Command {
-    let command = command.arg(
-        Arg::new("env-file")
-            .long("env-file")
-            .value_name("FILE")
-            .value_parser(value_parser!(PathBuf))
-            .help("Reads settings from this file in place of ./.env"),
-    );
-    settings.fold(command, |command, setting| {
-        let mut help = format!("{} [setting: {}]", setting.help, setting.name);
-        if let Some(default) = setting.default {
-            help.push_str(&format!(" [default: {default}]"));
+        impl HasSettings for $name {
+            const ROLE: Role = Role::$role;
         }
-        command.arg(
-            Arg::new(setting.name).long(setting.flag()).value_name(setting.kind.placeholder()).help(help),
-        )
-    })
+
+        $(#[$doc])*
+        pub type $flags = SettingFlags<$name>;
+    )*};
 }
 
-fn collect(matches: &ArgMatches, settings: impl Iterator<Item = &'static Setting>) -> SettingFlags {
-    let values = settings.filter_map(|setting| {
-        let value = matches.get_one::<String>(setting.name)?.clone();
-        Some((setting.name, Flag { name: setting.flag().to_owned(), value }))
-    });
-    SettingFlags { env_file: matches.get_one::<PathBuf>("env-file").cloned(), values: values.collect() }
+roles! {
+    /// Those of `souk up`.
+    OfUp: Up, UpSettings;
+    /// Those of `souk api`.
+    OfApi: Api, ApiSettings;
+    /// Those of `souk notifications`.
+    OfNotifications: Notifications, NotificationsSettings;
+    /// Those of `souk analytics`.
+    OfAnalytics: Analytics, AnalyticsSettings;
+    /// Those that say which installation is meant.
+    OfStores: Stores, StoreSettings;
+    /// All.
+    OfConfig: Config, AllSettings;
 }
 
-impl FromArgMatches for UpFlags {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        Ok(Self(collect(matches, settings_of_up())))
+fn settings(role: Role) -> impl Iterator<Item = &'static Setting> {
+    // What nobody reads yet is no flag.
+    SETTINGS.iter().filter(move |setting| setting.is_read_by(role) && !setting.readers.is_empty())
+}
+
+fn help(setting: &Setting, role: Role) -> String {
+    let mut help = format!("{} [setting: {}]", setting.help, setting.name);
+    if let Some(default) = setting.default_for(role) {
+        help.push_str(&format!(" [default: {default}]"));
     }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
+    help
 }
 
-impl Args for UpFlags {
+impl<R: HasSettings> Args for SettingFlags<R> {
     fn augment_args(command: Command) -> Command {
-        augment(command, settings_of_up())
+        let command = command.arg(
+            Arg::new("env-file")
+                .long("env-file")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Reads settings from this file in place of ./.env"),
+        );
+        settings(R::ROLE).fold(command, |command, setting| {
+            let mut flag = Arg::new(setting.name).long(setting.flag()).value_name(setting.kind.placeholder());
+            flag = flag.help(help(setting, R::ROLE));
+            let command = command.arg(flag);
+            let (Some(name), Some(flag)) = (setting.file, setting.file_flag()) else { return command };
+            let help = format!("File that holds it [setting: {name}]");
+            command.arg(Arg::new(name).long(flag).value_name("FILE").help(help))
+        })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -80,23 +90,22 @@ impl Args for UpFlags {
     }
 }
 
-impl FromArgMatches for InstallationFlags {
+impl<R: HasSettings> FromArgMatches for SettingFlags<R> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        Ok(Self(collect(matches, settings_of_installation())))
+        let mut values = BTreeMap::new();
+        for setting in settings(R::ROLE) {
+            let flags = [Some((setting.name, setting.flag())), setting.file.zip(setting.file_flag())];
+            for (name, flag) in flags.into_iter().flatten() {
+                if let Some(value) = matches.get_one::<String>(name) {
+                    values.insert(name, Flag { name: flag.to_owned(), value: value.clone() });
+                }
+            }
+        }
+        Ok(Self { env_file: matches.get_one::<PathBuf>("env-file").cloned(), values, role: PhantomData })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
-    }
-}
-
-impl Args for InstallationFlags {
-    fn augment_args(command: Command) -> Command {
-        augment(command, settings_of_installation())
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
     }
 }

@@ -1,28 +1,27 @@
-//! `souk config`: each setting with its value and where it came from.
+//! `souk config`: each setting with its value, where it came from and who reads it.
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::ConfigArgs;
 use crate::failure::Failure;
 use crate::output;
-use crate::settings::table::{SETTINGS, UsedBy};
-use crate::settings::{Layers, Purpose, Resolved, Settings, Source};
+use crate::settings::table::SETTINGS;
+use crate::settings::{Layers, Resolved, Role, Settings, Source};
 
 /// Prints the settings.
 ///
 /// # Errors
 /// `Usage` with every fault of the settings.
 pub fn run(args: ConfigArgs) -> Result<(), Failure> {
-    let flags = args.up.0;
-    let layers = Layers::of_process(flags.values, flags.env_file);
-    let settings = Settings::load(&layers, Purpose::Installation)?;
+    let layers = Layers::of_process(args.settings.values, args.settings.env_file);
+    let settings = Settings::load(&layers, Role::Config)?;
     let rows: Vec<Row<'_>> = SETTINGS
         .iter()
         .map(|setting| Row::of(&settings, &settings.resolved[setting.name]))
         // What this version does not read is of interest only where somebody set it.
-        .filter(|row| row.used || row.value.is_some())
+        .filter(|row| row.is_used() || row.value.is_some())
         .collect();
     if args.json {
         let rows: Vec<Value> = rows.iter().map(Row::json).collect();
@@ -34,12 +33,9 @@ pub fn run(args: ConfigArgs) -> Result<(), Failure> {
 }
 
 struct Row<'a> {
-    name: &'static str,
+    resolved: &'a Resolved,
     value: Option<String>,
-    source: &'a Source,
     derived: bool,
-    used: bool,
-    help: &'static str,
 }
 
 impl<'a> Row<'a> {
@@ -51,57 +47,75 @@ impl<'a> Row<'a> {
             _ => None,
         };
         Self {
-            name: resolved.setting.name,
+            resolved,
             value: resolved.shown.clone().or_else(|| derived.cloned()),
-            source: &resolved.source,
             derived: resolved.shown.is_none() && derived.is_some(),
-            used: resolved.setting.used_by != UsedBy::Later,
-            help: resolved.setting.help,
+        }
+    }
+
+    fn is_used(&self) -> bool {
+        !self.resolved.setting.readers.is_empty()
+    }
+
+    fn readers(&self) -> Vec<&'static str> {
+        self.resolved.setting.readers.iter().map(|role| role.name()).collect()
+    }
+
+    /// The value as the table has it: where each service has a default of its own, all of them.
+    fn shown(&self) -> String {
+        let defaults = self.resolved.setting.defaults;
+        match &self.value {
+            Some(value) => value.clone(),
+            None if defaults.is_empty() => "(none)".to_owned(),
+            None => defaults.iter().map(|(_, default)| *default).collect::<Vec<_>>().join(" | "),
         }
     }
 
     fn source(&self) -> String {
-        if self.derived { "from the ports".to_owned() } else { self.source.describe() }
+        if self.derived { "from the ports".to_owned() } else { self.resolved.source.describe() }
     }
 
     fn json(&self) -> Value {
-        let kind = match self.source {
+        let (setting, source) = (self.resolved.setting, &self.resolved.source);
+        let kind = match source {
             _ if self.derived => "derived",
             Source::Flag(_) => "flag",
             Source::Environment => "environment",
-            Source::File(_) => "file",
+            Source::File(_) | Source::Named { .. } => "file",
             Source::Default => "default",
         };
-        let from = match self.source {
+        let from = match source {
             Source::Flag(name) => Some(format!("--{name}")),
-            Source::File(path) => Some(path.display().to_string()),
+            Source::File(path) | Source::Named { path, .. } => Some(path.display().to_string()),
             _ => None,
         };
+        let defaults: Map<String, Value> =
+            setting.defaults.iter().map(|(role, default)| (role.name().to_owned(), json!(default))).collect();
         json!({
-            "name": self.name, "value": self.value, "source": kind, "from": from,
-            "used": self.used, "help": self.help,
+            "name": setting.name, "value": self.value, "defaults": defaults, "source": kind, "from": from,
+            "used": self.is_used(), "readBy": self.readers(), "help": setting.help,
         })
     }
 }
 
 fn table(rows: &[Row<'_>], warnings: &[String]) -> String {
     let mut text = String::new();
-    let shown: Vec<(&str, String, String)> = rows
+    let shown: Vec<(&str, String, String, String)> = rows
         .iter()
         .map(|row| {
-            let value = row.value.clone().unwrap_or_else(|| "(none)".to_owned());
-            let mut source = row.source();
-            if !row.used {
-                source.push_str(", not used by this version");
-            }
-            (row.name, value, source)
+            let readers =
+                if row.is_used() { row.readers().join(", ") } else { "not used by this version".to_owned() };
+            (row.resolved.setting.name, row.shown(), row.source(), readers)
         })
         .collect();
-    let names = shown.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
-    let values = shown.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or_default();
-    for (name, value, source) in &shown {
+    let widest =
+        |of: fn(&(&str, String, String, String)) -> usize| shown.iter().map(of).max().unwrap_or_default();
+    let names = widest(|(name, ..)| name.len());
+    let values = widest(|(_, value, ..)| value.chars().count());
+    let sources = widest(|(_, _, source, _)| source.chars().count());
+    for (name, value, source, readers) in &shown {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:names$}  {value:values$}  {source}");
+        let _ = writeln!(text, "{name:names$}  {value:values$}  {source:sources$}  {readers}");
     }
     for warning in warnings {
         let _ = writeln!(text, "warning: {warning}");

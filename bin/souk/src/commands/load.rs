@@ -9,7 +9,7 @@ use crate::cli::LoadArgs;
 use crate::commands::runtime;
 use crate::failure::Failure;
 use crate::output;
-use crate::settings::{Flag, Layers, Purpose, Settings};
+use crate::settings::{Flag, Layers, Role, Settings};
 
 /// Replays, proves and prints the verdict.
 ///
@@ -28,12 +28,12 @@ pub fn run(args: LoadArgs) -> Result<(), Failure> {
             Some((setting, Flag { name: name.to_owned(), value: value.clone()? }))
         })
         .collect();
-    let settings = Settings::load(&Layers::of_process(flags, args.env_file.clone()), Purpose::Client)?;
+    let settings = Settings::load(&Layers::of_process(flags, args.env_file.clone()), Role::Clients)?;
     for warning in &settings.warnings {
         eprintln!("warning: {warning}");
     }
     let config = config(&args, &settings);
-    let verdict = runtime()?.block_on(souk_load::run(config)).map_err(|error| match error {
+    let verdict = runtime(&settings)?.block_on(souk_load::run(config)).map_err(|error| match error {
         LoadError::Setting(_) | LoadError::Data { .. } => Failure::Usage(error.to_string()),
         LoadError::Unreachable { .. } => Failure::Unreachable(error.to_string()),
         LoadError::Unexpected { .. } => Failure::Fault(error.to_string()),

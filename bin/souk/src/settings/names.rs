@@ -2,7 +2,7 @@
 
 use strsim::damerau_levenshtein;
 
-use crate::settings::table::SETTINGS;
+use crate::settings::table;
 
 /// Names that come close to one of ours, but are common names of other programs.
 const FOREIGN: &[&str] = &["APP_PORT", "API_HOST", "API_PORTS", "DATABASE_URI", "DATA_DIRS", "WEB_PORTS"];
@@ -16,13 +16,12 @@ const LONG: usize = 10;
 /// Returns the setting that `name` is a misspelling of, when it looks like one.
 pub fn meant(name: &str) -> Option<&'static str> {
     let plain = name.to_ascii_uppercase().replace('-', "_");
-    if SETTINGS.iter().any(|setting| setting.name == name) || FOREIGN.contains(&plain.as_str()) {
+    if table::find(name).is_some() || FOREIGN.contains(&plain.as_str()) {
         return None;
     }
-    SETTINGS
-        .iter()
-        .filter(|setting| setting.name.len() >= SHORTEST || setting.name == plain)
-        .map(|setting| (damerau_levenshtein(&plain, setting.name), setting.name))
+    table::names()
+        .filter(|ours| ours.len() >= SHORTEST || *ours == plain)
+        .map(|ours| (damerau_levenshtein(&plain, ours), ours))
         .filter(|(distance, ours)| {
             let allowed = if ours.len() >= LONG && plain.len() >= LONG { 2 } else { 1 };
             *distance == 0 || plain.len() >= SHORTEST && *distance <= allowed
@@ -47,6 +46,8 @@ mod tests {
             ("data_dir", "DATA_DIR"),
             ("BIND-ADDRESS", "BIND_ADDRESS"),
             ("api_url", "API_URL"),
+            ("KAFKA_SASL_PASWORD_FILE", "KAFKA_SASL_PASSWORD_FILE"),
+            ("AGGREGATE_TABLE_NAME", "AGGREGATES_TABLE_NAME"),
         ] {
             assert_eq!(meant(name), Some(ours), "{name}");
         }
@@ -58,6 +59,9 @@ mod tests {
             "API_PORT",
             "AWS_REGION",
             "AWS_PROFILE",
+            "AWS_VERSION",
+            "AWS_DEFAULT_REGION",
+            "KAFKA_PORT",
             "HOSTNAME",
             "PORTS",
             "PATH",

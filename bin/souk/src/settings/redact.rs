@@ -1,13 +1,16 @@
 //! Keeps secrets off screens and out of logs.
 
 use crate::settings::table::Setting;
+use crate::settings::value::Kind;
 
 /// What stands where a secret was.
 const HIDDEN: &str = "********";
 
 /// Returns the value as it may be shown: nothing of a secret setting, no password of a URL or a connection string.
 pub fn redact(setting: &Setting, value: &str) -> String {
-    if setting.secret {
+    // What should be a URL and is none may hold a password anywhere.
+    let is_opaque = matches!(setting.kind, Kind::DatabaseUrl) && !value.contains("://");
+    if setting.secret || is_opaque {
         return HIDDEN.to_owned();
     }
     hide_passwords(value)
@@ -20,9 +23,10 @@ pub fn hide_passwords(value: &str) -> String {
 
 fn hide_userinfo(value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
-    // A password may hold a `/` that should have been escaped: the last `@` before the query counts.
+    // A password may hold a `/` or a `?` that should have been escaped: the last `@` before the query counts, or else
+    // the last of all.
     let query = rest.find('?').unwrap_or(rest.len());
-    let Some(at) = rest[..query].rfind('@') else { return value.to_owned() };
+    let Some(at) = rest[..query].rfind('@').or_else(|| rest.rfind('@')) else { return value.to_owned() };
     match rest[..at].split_once(':') {
         Some((user, _)) => format!("{scheme}://{user}:{HIDDEN}{}", &rest[at..]),
         None => value.to_owned(),
@@ -64,6 +68,7 @@ mod tests {
                 "postgresql://postgres:********@localhost:5432/app",
             ),
             ("postgresql://postgres:p/a:s@s@localhost/app", "postgresql://postgres:********@localhost/app"),
+            ("postgresql://postgres:p?ss@localhost/app", "postgresql://postgres:********@localhost/app"),
             (
                 "postgresql://localhost/app?user=a&password=x&b=1",
                 "postgresql://localhost/app?user=a&password=********&b=1",
@@ -74,6 +79,14 @@ mod tests {
             ("grüße", "grüße"),
         ] {
             assert_eq!(hide_passwords(value), shown);
+        }
+    }
+
+    #[test]
+    fn what_should_be_a_database_url_and_is_none_is_hidden_whole() {
+        let setting = crate::settings::table::find("DATABASE_URL").expect("it is ours");
+        for value in ["host=a password='b c' user=d", "postgres//u:pw@localhost/app"] {
+            assert_eq!(redact(setting, value), HIDDEN);
         }
     }
 }

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::settings::dotenv::{self, DotEnv};
 use crate::settings::fault::Fault;
+use crate::settings::from_file;
 use crate::settings::names;
 use crate::settings::redact::redact;
-use crate::settings::table::{self, SETTINGS, Setting, UsedBy};
+use crate::settings::role::Role;
+use crate::settings::secret::Secret;
+use crate::settings::table::{self, SETTINGS, Setting};
 use crate::settings::value::Value;
 
 /// Where values come from, the first before the second.
@@ -42,6 +45,11 @@ pub enum Source {
     Flag(String),
     Environment,
     File(PathBuf),
+    /// The file that a setting such as `DATABASE_URL_FILE` names.
+    Named {
+        setting: &'static str,
+        path: PathBuf,
+    },
     Default,
 }
 
@@ -52,6 +60,7 @@ impl Source {
             Self::Flag(name) => format!("the flag --{name}"),
             Self::Environment => "the environment".to_owned(),
             Self::File(path) => path.display().to_string(),
+            Self::Named { setting, path } => format!("{} ({setting})", path.display()),
             Self::Default => "the default".to_owned(),
         }
     }
@@ -64,7 +73,7 @@ pub struct Resolved {
     /// As it may be shown; `None` when there is none.
     pub shown: Option<String>,
     pub source: Source,
-    /// `None` when there is none, or when it could not be read.
+    /// `None` when there is none, or when it could not be read. What the role does not read has its default.
     pub value: Option<Value>,
 }
 
@@ -74,10 +83,15 @@ impl Resolved {
         let value = self.shown.as_deref().unwrap_or_default();
         format!("{}={value:?} from {}", self.setting.name, self.source.describe())
     }
+
+    /// Tells whether somebody set it.
+    pub fn is_given(&self) -> bool {
+        self.shown.is_some() && self.source != Source::Default
+    }
 }
 
-/// Resolves every setting; returns them with all faults and warnings.
-pub fn resolve(layers: &Layers) -> (BTreeMap<&'static str, Resolved>, Vec<Fault>, Vec<String>) {
+/// Resolves every setting for `role`; returns them with all faults and warnings.
+pub fn resolve(layers: &Layers, role: Role) -> (BTreeMap<&'static str, Resolved>, Vec<Fault>, Vec<String>) {
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
     let file = dotenv::read(layers.env_file.as_deref()).unwrap_or_else(|fault| {
@@ -100,32 +114,76 @@ pub fn resolve(layers: &Layers) -> (BTreeMap<&'static str, Resolved>, Vec<Fault>
     );
     refuse_repeats(&file, &mut faults);
 
+    let given = Given { layers, environment, file };
     let mut resolved = BTreeMap::new();
     for setting in SETTINGS {
-        let of = |entries: &[(&str, String)]| {
-            // Empty is how compose files and shells say "not set".
-            entries.iter().rev().find(|(n, v)| *n == setting.name && !v.is_empty()).map(|(_, v)| v.clone())
-        };
-        let of_file = || {
-            let entry = file.entries.iter().find(|(n, v)| n == setting.name && !v.is_empty());
-            entry.map(|(_, v)| v.clone())
-        };
-        let (text, source) = if let Some(flag) = layers.flags.get(setting.name) {
-            (Some(flag.value.clone()), Source::Flag(flag.name.clone()))
-        } else if let Some(text) = of(&environment) {
-            (Some(text), Source::Environment)
-        } else if let Some(text) = of_file() {
-            (Some(text), Source::File(file.path.clone()))
-        } else {
-            (setting.default.map(str::to_owned), Source::Default)
+        resolved.insert(setting.name, given.one(setting, role, &mut faults));
+    }
+    (resolved, faults, warnings)
+}
+
+/// What was given, layer by layer.
+struct Given<'a> {
+    layers: &'a Layers,
+    environment: Vec<(&'a str, String)>,
+    file: DotEnv,
+}
+
+impl Given<'_> {
+    /// Returns the text given under `name`, and where.
+    fn text(&self, name: &str) -> Option<(String, Source)> {
+        if let Some(flag) = self.layers.flags.get(name) {
+            return Some((flag.value.clone(), Source::Flag(flag.name.clone())));
+        }
+        // Empty is how compose files and shells say "not set".
+        let of_environment = self.environment.iter().rev().find(|(n, v)| *n == name && !v.is_empty());
+        if let Some((_, text)) = of_environment {
+            return Some((text.clone(), Source::Environment));
+        }
+        let of_file = self.file.entries.iter().find(|(n, v)| n == name && !v.is_empty());
+        of_file.map(|(_, text)| (text.clone(), Source::File(self.file.path.clone())))
+    }
+
+    fn one(&self, setting: &'static Setting, role: Role, faults: &mut Vec<Fault>) -> Resolved {
+        let is_read = setting.is_read_by(role);
+        let named = setting.file.and_then(|name| Some((name, self.text(name)?)));
+        let (text, source) = match (self.text(setting.name), named) {
+            (Some((text, source)), None) => (Some(text), source),
+            (Some((text, source)), Some((name, (_, other)))) => {
+                if is_read {
+                    faults.push(Fault {
+                        subject: format!(
+                            "{}={:?} from {} and {name} from {}",
+                            setting.name,
+                            redact(setting, &text),
+                            source.describe(),
+                            other.describe()
+                        ),
+                        what: "are both given".to_owned(),
+                        remedy: format!("keep one of {} and {name}", setting.name),
+                    });
+                }
+                (Some(text), source)
+            }
+            (None, Some((name, (path, source)))) if is_read => match from_file::read(name, &path, &source) {
+                Ok(text) => (Some(text), Source::Named { setting: name, path: path.into() }),
+                Err(fault) => {
+                    faults.push(fault);
+                    (None, Source::Named { setting: name, path: path.into() })
+                }
+            },
+            (None, _) => (setting.default_for(role).map(str::to_owned), Source::Default),
         };
         let mut entry =
             Resolved { setting, shown: text.as_deref().map(|t| redact(setting, t)), source, value: None };
+        // What is not read here cannot do harm here; who reads it judges it.
+        let text = if is_read { text } else { setting.default_for(role).map(str::to_owned) };
         if let Some(text) = text {
-            // What is not used here cannot do harm here; the version that uses it judges it.
             match setting.kind.parse(&text) {
+                Ok(Value::Text(text)) if setting.secret => {
+                    entry.value = Some(Value::Secret(Secret::new(text)))
+                }
                 Ok(value) => entry.value = Some(value),
-                Err(_) if setting.used_by == UsedBy::Later => {}
                 Err(misread) => faults.push(Fault {
                     subject: entry.subject(),
                     what: misread.what,
@@ -133,16 +191,8 @@ pub fn resolve(layers: &Layers) -> (BTreeMap<&'static str, Resolved>, Vec<Fault>
                 }),
             }
         }
-        resolved.insert(setting.name, entry);
+        entry
     }
-    if resolved["PORT"].shown.is_some() {
-        warnings.push(
-            "PORT is read by services that run on their own; `souk up` takes API_PORT, NOTIFICATIONS_PORT and \
-             HEALTH_PORT"
-                .to_owned(),
-        );
-    }
-    (resolved, faults, warnings)
 }
 
 /// Takes the environment as text. What is not text and not ours is let be.

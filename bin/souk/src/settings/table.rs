@@ -1,9 +1,14 @@
-//! The table of settings: the one place that knows a setting's name, kind, default and meaning.
+//! The table of settings: the one place that knows a setting's name, kind, default, meaning and readers.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::settings::role::Role;
 use crate::settings::value::Kind;
+
+mod rows;
+
+pub use rows::SETTINGS;
 
 /// A setting.
 #[derive(Debug)]
@@ -12,152 +17,84 @@ pub struct Setting {
     pub name: &'static str,
     pub kind: Kind,
     /// `None`: without a value, it is off or derived, as `help` says.
-    pub default: Option<&'static str>,
+    default: Option<&'static str>,
+    /// Defaults that differ between readers.
+    pub defaults: &'static [(Role, &'static str)],
     pub help: &'static str,
     /// Never shown.
     pub secret: bool,
-    pub used_by: UsedBy,
+    /// The setting that names a file with the value in it, so that secrets can stay out of environments.
+    pub file: Option<&'static str>,
+    /// Who reads it; nobody: known to other versions.
+    pub readers: &'static [Role],
 }
 
-/// Who reads a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UsedBy {
-    /// `souk up`, and what looks at its data.
-    Up,
-    /// What talks to running services, such as `souk load`.
-    Clients,
-    /// The services one by one, or the dashboard: known, so that a shared `.env` serves every version; not read here.
-    Later,
-}
-
-const fn up(name: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Setting {
-    Setting { name, kind, default, help, secret: false, used_by: UsedBy::Up }
-}
-
-const fn client(name: &'static str, help: &'static str) -> Setting {
-    Setting { name, kind: Kind::Url, default: None, help, secret: false, used_by: UsedBy::Clients }
-}
-
-const fn later(name: &'static str, kind: Kind, help: &'static str) -> Setting {
-    Setting { name, kind, default: None, help, secret: false, used_by: UsedBy::Later }
-}
-
-const fn secret(name: &'static str, help: &'static str) -> Setting {
-    Setting { name, kind: Kind::Text, default: None, help, secret: true, used_by: UsedBy::Later }
-}
-
-/// Every setting, in the order in which `souk config` shows them.
-pub const SETTINGS: &[Setting] = &[
-    up("API_PORT", Kind::Port, Some("3000"), "Port of the api; 0 takes a free one"),
-    up("NOTIFICATIONS_PORT", Kind::Port, Some("3001"), "Port of the event stream; 0 takes a free one"),
-    up("HEALTH_PORT", Kind::Port, Some("8080"), "Port of analytics; 0 takes a free one"),
-    up(
-        "BIND_ADDRESS",
-        Kind::Address,
-        Some("127.0.0.1"),
-        "Address that the services listen on; 0.0.0.0 lets other machines in",
-    ),
-    up("DATA_DIR", Kind::Folder, Some("./souk-data"), "Folder of the databases and the archive"),
-    up(
-        "DATA_MAX_BYTES",
-        // A new catalog with its indexes, and room to write in.
-        Kind::Bytes { min: 1 << 20 },
-        None,
-        "Most that the catalog's file may grow to, such as 20GiB; without it, the disk is the limit",
-    ),
-    up(
-        "LOW_STOCK_THRESHOLD",
-        Kind::Number { min: 0, max: 1_000_000_000 },
-        Some("5"),
-        "Stock below which a product is low, unless it has a threshold of its own",
-    ),
-    up(
-        "CORS_ALLOWED_ORIGINS",
-        Kind::Origins,
-        Some("*"),
-        "Origins whose pages may call the services, with commas between",
-    ),
-    up(
-        "RECENT_EVENTS_RETENTION",
-        Kind::Duration { min_ms: 1_000 },
-        Some("7d"),
-        "How long `GET /events` of analytics reaches back; the log holds events at least as long",
-    ),
-    up(
-        "LOG_RETENTION",
-        Kind::Duration { min_ms: 1_000 },
-        Some("7d"),
-        "How long a reader of the stream can come back to; older events are in the archive",
-    ),
-    up(
-        "ARCHIVE_MAX_AGE",
-        Kind::Duration { min_ms: 1_000 },
-        Some("5m"),
-        "How long an event waits at most before it is in an archived file",
-    ),
-    up(
-        "STREAM_RING_BYTES",
-        // One event at its largest has to fit several times.
-        Kind::Bytes { min: 1 << 20 },
-        Some("32MiB"),
-        "Memory for the events that live readers are served from; slower ones are served from the log",
-    ),
-    up(
-        "MAX_CONNECTIONS",
-        Kind::NumberOrAuto { min: 16, max: 1_000_000 },
-        Some("auto"),
-        "Most connections over all services; auto: what the limit of open files allows, at most 65,536",
-    ),
-    up(
-        "DRAIN_TIMEOUT",
-        Kind::Duration { min_ms: 0 },
-        Some("10s"),
-        "How long requests in flight may take to end after the first Ctrl-C or SIGTERM",
-    ),
-    up(
-        "LOG_FORMAT",
-        Kind::OneOf(&["auto", "text", "json"]),
-        Some("auto"),
-        "auto, text or json; auto is text on a terminal and JSON otherwise",
-    ),
-    up(
-        "LOG_LEVEL",
-        Kind::LogFilter,
-        Some("info"),
-        "error, warn, info, debug or trace, also by module: info,souk_api=debug",
-    ),
-    client("API_URL", "Where the api is; without it, on this machine at API_PORT"),
-    client("SSE_URL", "Where the event stream is; without it, on this machine at NOTIFICATIONS_PORT"),
-    client("ANALYTICS_URL", "Where analytics is; without it, on this machine at HEALTH_PORT"),
-    later("WEB_PORT", Kind::Port, "Port of the dashboard"),
-    later("PORT", Kind::Port, "Port of a service that runs on its own"),
-    later("DATABASE_URL", Kind::Text, "Postgres of the distributed engines"),
-    later("KAFKA_BROKERS", Kind::Text, "Kafka of the distributed engines"),
-    later("KAFKA_CLIENT_ID", Kind::Text, "Name under which a service is known to Kafka"),
-    later("KAFKA_TRANSACTIONAL_ID", Kind::Text, "Name of the api's Kafka transactions"),
-    later("DYNAMO_ENDPOINT", Kind::Text, "DynamoDB of the distributed engines"),
-    later("AWS_ACCESS_KEY_ID", Kind::Text, "Key for DynamoDB"),
-    secret("AWS_SECRET_ACCESS_KEY", "Secret for DynamoDB"),
-    later("RECENT_EVENTS_TABLE_NAME", Kind::Text, "DynamoDB table of the recent events"),
-    later("MINIO_ENDPOINT", Kind::Text, "S3 or MinIO of the distributed engines"),
-    later("MINIO_ACCESS_KEY", Kind::Text, "Key for S3 or MinIO"),
-    secret("MINIO_SECRET_KEY", "Secret for S3 or MinIO"),
-    later("ARCHIVE_BUCKET_NAME", Kind::Text, "Bucket of the archive"),
-];
-
-/// Returns the setting of that name.
-pub fn find(name: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.name == name)
+const fn setting(name: &'static str, kind: Kind, readers: &'static [Role], help: &'static str) -> Setting {
+    Setting { name, kind, default: None, defaults: &[], help, secret: false, file: None, readers }
 }
 
 impl Setting {
-    /// Returns the setting's flag, without its dashes.
-    pub fn flag(&self) -> &'static str {
-        static FLAGS: LazyLock<BTreeMap<&'static str, String>> = LazyLock::new(|| {
-            SETTINGS.iter().map(|s| (s.name, s.name.to_ascii_lowercase().replace('_', "-"))).collect()
-        });
-        &FLAGS[self.name]
+    const fn default(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
     }
+
+    const fn default_of(mut self, defaults: &'static [(Role, &'static str)]) -> Self {
+        self.defaults = defaults;
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    const fn or_file(mut self, name: &'static str) -> Self {
+        self.file = Some(name);
+        self
+    }
+
+    /// Returns what holds for `role` where nothing is given.
+    pub fn default_for(&self, role: Role) -> Option<&'static str> {
+        let own = self.defaults.iter().find(|(of, _)| *of == role.reader());
+        own.map(|(_, default)| *default).or(self.default)
+    }
+
+    /// Tells whether `role` reads the setting.
+    pub fn is_read_by(&self, role: Role) -> bool {
+        match role {
+            Role::Config => true,
+            // One port serves all.
+            Role::Monolith if ["NOTIFICATIONS_PORT", "HEALTH_PORT"].contains(&self.name) => false,
+            role => self.readers.contains(&role.reader()),
+        }
+    }
+
+    /// Returns the flag of the setting, without its dashes.
+    pub fn flag(&self) -> &'static str {
+        flag(self.name)
+    }
+
+    /// Returns the flag of the setting's file, without its dashes.
+    pub fn file_flag(&self) -> Option<&'static str> {
+        self.file.map(flag)
+    }
+}
+
+fn flag(name: &'static str) -> &'static str {
+    static FLAGS: LazyLock<BTreeMap<&'static str, String>> =
+        LazyLock::new(|| names().map(|name| (name, name.to_ascii_lowercase().replace('_', "-"))).collect());
+    &FLAGS[name]
+}
+
+/// Returns every name that is ours, those of files included.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().flat_map(|setting| [Some(setting.name), setting.file]).flatten()
+}
+
+/// Returns the setting of that name, or whose file has it.
+pub fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name || setting.file == Some(name))
 }
 
 /// Settings of the system that souk replaces, and what took their place. A name that ends in `_` stands for all
@@ -183,12 +120,72 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_defaults_are_valid() {
-        let mut names = std::collections::BTreeSet::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for name in names() {
+            assert!(seen.insert(name), "{name} is there twice");
+        }
         for setting in SETTINGS {
-            assert!(names.insert(setting.name), "{} is there twice", setting.name);
-            if let Some(default) = setting.default {
+            let defaults = setting.defaults.iter().map(|(_, default)| *default).chain(setting.default);
+            for default in defaults {
                 setting.kind.parse(default).unwrap_or_else(|fault| panic!("{}: {fault:?}", setting.name));
             }
+            for (role, _) in setting.defaults {
+                assert!(setting.readers.contains(role), "{} has a default for nobody", setting.name);
+            }
+        }
+    }
+
+    #[test]
+    fn each_service_reads_what_its_users_were_promised() {
+        let promised: [(Role, &[&str]); 3] = [
+            (
+                Role::Api,
+                &[
+                    "DATABASE_URL",
+                    "KAFKA_BROKERS",
+                    "KAFKA_CLIENT_ID",
+                    "KAFKA_TRANSACTIONAL_ID",
+                    "LOW_STOCK_THRESHOLD",
+                    "PORT",
+                ],
+            ),
+            (
+                Role::Analytics,
+                &[
+                    "KAFKA_BROKERS",
+                    "KAFKA_CLIENT_ID",
+                    "DYNAMO_ENDPOINT",
+                    "AWS_ACCESS_KEY_ID",
+                    "AWS_SECRET_ACCESS_KEY",
+                    "RECENT_EVENTS_TABLE_NAME",
+                    "MINIO_ENDPOINT",
+                    "MINIO_ACCESS_KEY",
+                    "MINIO_SECRET_KEY",
+                    "ARCHIVE_BUCKET_NAME",
+                    "HEALTH_PORT",
+                ],
+            ),
+            (Role::Notifications, &["KAFKA_BROKERS", "KAFKA_CLIENT_ID", "PORT"]),
+        ];
+        for (role, names) in promised {
+            for name in names {
+                let setting = find(name).unwrap_or_else(|| panic!("{name} is gone"));
+                assert!(setting.is_read_by(role), "{role:?} does not read {name}");
+            }
+        }
+        let default = |name, role| find(name).and_then(|setting| setting.default_for(role));
+        assert_eq!(default("PORT", Role::Api), Some("3000"));
+        assert_eq!(default("PORT", Role::Notifications), Some("3001"));
+        assert_eq!(default("KAFKA_CLIENT_ID", Role::Api), Some("api-service"));
+        assert_eq!(default("KAFKA_CLIENT_ID", Role::Notifications), Some("notifications-service"));
+        assert_eq!(default("KAFKA_CLIENT_ID", Role::Analytics), Some("analytics-service"));
+        assert_eq!(default("KAFKA_TRANSACTIONAL_ID", Role::Api), Some("api-service-transaction"));
+    }
+
+    #[test]
+    fn secrets_can_come_from_files() {
+        for setting in SETTINGS {
+            assert!(!setting.secret || setting.file.is_some(), "{} has no file", setting.name);
         }
     }
 

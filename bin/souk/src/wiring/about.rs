@@ -1,34 +1,44 @@
 //! What each service says on `GET /`: on the first line what it is, then where its things are.
 
 use crate::screen::url;
-use crate::wiring::listeners::Bound;
+use crate::wiring::listeners::{Bound, Door};
 
-pub fn api(bound: &Bound) -> String {
-    let (api, notifications, analytics) = urls(bound);
-    format!(
-        "products and stock of a marketplace; every change becomes an event\n\
-         {api}/products, {api}/health, {api}/metrics; live events {notifications}/events/stream; analytics {analytics}/"
-    )
-}
-
-pub fn notifications(bound: &Bound) -> String {
-    let (api, notifications, analytics) = urls(bound);
-    format!(
-        "live events of a marketplace as Server-Sent Events\n\
-         {notifications}/events/stream, {notifications}/health, {notifications}/metrics; api {api}/; \
-         analytics {analytics}/"
-    )
-}
-
-pub fn analytics(bound: &Bound) -> String {
-    let (api, notifications, analytics) = urls(bound);
-    format!(
-        "figures, recent events and archive of a marketplace\n\
-         {analytics}/summary, /aggregates, /events, /archive, /progress, /health, /metrics; api {api}/; \
-         live events {notifications}/events/stream"
-    )
-}
-
-fn urls(bound: &Bound) -> (String, String, String) {
-    (url(bound.api), url(bound.notifications), url(bound.analytics))
+/// Returns the text of the service behind `door`.
+pub fn of(door: Door, bound: &Bound) -> String {
+    let (api, notifications, analytics) =
+        (bound.api.map(url), bound.notifications.map(url), bound.analytics.map(url));
+    let here = match door {
+        Door::Api | Door::All => api.clone(),
+        Door::Notifications => notifications.clone(),
+        Door::Analytics => analytics.clone(),
+    };
+    let here = here.expect("who asks is bound");
+    let what = match door {
+        Door::Api => "products and stock of a marketplace; every change becomes an event",
+        Door::Notifications => "live events of a marketplace as Server-Sent Events",
+        Door::Analytics => "figures, recent events and archive of a marketplace",
+        Door::All => "a marketplace: products and stock, live events, figures and archive",
+    };
+    let things = match door {
+        Door::Api => format!("{here}/products, {here}/health, {here}/metrics"),
+        Door::Notifications => format!("{here}/events/stream, {here}/health, {here}/metrics"),
+        Door::Analytics => {
+            format!("{here}/summary, /aggregates, /events, /archive, /progress, /health, /metrics")
+        }
+        Door::All => format!(
+            "{here}/products, /events/stream, /summary, /aggregates, /events, /archive, /progress, /health, /metrics"
+        ),
+    };
+    let others = [
+        (Door::Api, "api", api.map(|url| format!("{url}/"))),
+        (Door::Notifications, "live events", notifications.map(|url| format!("{url}/events/stream"))),
+        (Door::Analytics, "analytics", analytics.map(|url| format!("{url}/"))),
+    ];
+    let mut text = format!("{what}\n{things}");
+    for (other, name, place) in others {
+        if let Some(place) = place.filter(|_| other != door && door != Door::All) {
+            text.push_str(&format!("; {name} {place}"));
+        }
+    }
+    text
 }

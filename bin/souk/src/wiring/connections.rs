@@ -5,6 +5,7 @@ use std::sync::Arc;
 use souk_http::ConnectionLimit;
 
 use crate::failure::Failure;
+use crate::settings::Role;
 
 /// Open files that are no connections: databases with their readers, archive files, listeners, the runtime, and
 /// refusals under way.
@@ -15,20 +16,22 @@ const MOST_BY_DEFAULT: u64 = 65_536;
 const FEWEST: u64 = 16;
 
 /// Connections of long-lived readers and of everything else are counted apart: readers that come back in thousands
-/// must not lock the api out.
+/// must not lock the api out. A service on its own has them all.
 pub struct Shares {
     /// The event stream: three quarters.
     pub readers: Arc<ConnectionLimit>,
     /// api and analytics.
     pub requests: Arc<ConnectionLimit>,
+    /// Where all share a listener; the stream takes no more readers than `readers` says.
+    pub all: Arc<ConnectionLimit>,
 }
 
 impl Shares {
-    /// Raises the limit of open files and shares what it allows, or `wanted`.
+    /// Raises the limit of open files and shares what it allows, or `wanted`, as `role` needs it.
     ///
     /// # Errors
     /// `Unreachable` when the limit does not allow what is wanted, or next to nothing.
-    pub fn of(wanted: Option<u64>) -> Result<Self, Failure> {
+    pub fn of(wanted: Option<u64>, role: Role) -> Result<Self, Failure> {
         let files = ConnectionLimit::raise_open_file_limit();
         let possible = files.saturating_sub(RESERVE);
         if possible < FEWEST {
@@ -49,6 +52,11 @@ impl Shares {
             None => possible.min(MOST_BY_DEFAULT),
         };
         let share = |part: u64| ConnectionLimit::new(usize::try_from(part).unwrap_or(usize::MAX));
-        Ok(Self { readers: share(total - total / 4), requests: share(total / 4) })
+        let (readers, requests) = match role {
+            Role::Notifications => (total, 0),
+            Role::Api | Role::Analytics => (0, total),
+            _ => (total - total / 4, total / 4),
+        };
+        Ok(Self { readers: share(readers), requests: share(requests), all: share(total) })
     }
 }

@@ -6,46 +6,87 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 
-/// Where the services listen, with ports chosen where 0 was asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Bound {
-    pub api: SocketAddr,
-    pub notifications: SocketAddr,
-    pub analytics: SocketAddr,
+/// Where a service, or all of them, can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    Api,
+    Notifications,
+    Analytics,
+    /// Everything on one port.
+    All,
 }
 
-/// A listener for each service.
+impl Door {
+    /// Returns the name of the service behind it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Notifications => "notifications",
+            Self::Analytics => "analytics",
+            Self::All => "souk",
+        }
+    }
+}
+
+/// Where the services listen, with ports chosen where 0 was asked for; none where a service is not in this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bound {
+    pub api: Option<SocketAddr>,
+    pub notifications: Option<SocketAddr>,
+    pub analytics: Option<SocketAddr>,
+}
+
+impl Bound {
+    fn note(&mut self, door: Door, at: SocketAddr) {
+        let of = |which: Door| (door == which || door == Door::All).then_some(at);
+        self.api = self.api.or(of(Door::Api));
+        self.notifications = self.notifications.or(of(Door::Notifications));
+        self.analytics = self.analytics.or(of(Door::Analytics));
+    }
+}
+
+/// The listeners of a process.
 pub struct Listeners {
-    pub api: TcpListener,
-    pub notifications: TcpListener,
-    pub analytics: TcpListener,
+    pub doors: Vec<(Door, TcpListener)>,
     pub bound: Bound,
 }
 
 impl Listeners {
-    /// Binds all of them.
+    /// Binds those that the role asks for.
     ///
     /// # Errors
     /// `Unreachable` naming each setting that cannot be had, its value and the remedy.
     pub fn bind(settings: &Settings) -> Result<Self, Failure> {
-        let api = bind(settings, "API_PORT", settings.api_port);
-        let notifications = bind(settings, "NOTIFICATIONS_PORT", settings.notifications_port);
-        let analytics = bind(settings, "HEALTH_PORT", settings.health_port);
-        match (api, notifications, analytics) {
-            (Ok((api, api_at)), Ok((notifications, notifications_at)), Ok((analytics, analytics_at))) => {
-                let bound = Bound { api: api_at, notifications: notifications_at, analytics: analytics_at };
-                Ok(Self { api, notifications, analytics, bound })
-            }
-            (api, notifications, analytics) => {
-                let faults = [api.err(), notifications.err(), analytics.err()];
-                let mut faults: Vec<String> = faults.into_iter().flatten().collect();
-                // An address that is not ours is the same fault for all three.
-                faults.dedup();
-                Err(Failure::Unreachable(faults.join("\n")))
+        let wanted: &[(Door, &str, u16)] = match settings.role {
+            Role::Monolith => &[(Door::All, "API_PORT", settings.api_port)],
+            Role::Api => &[(Door::Api, "PORT", settings.port)],
+            Role::Notifications => &[(Door::Notifications, "PORT", settings.port)],
+            Role::Analytics => &[(Door::Analytics, "HEALTH_PORT", settings.port)],
+            Role::Up | Role::Stores | Role::Clients | Role::Config => &[
+                (Door::Api, "API_PORT", settings.api_port),
+                (Door::Notifications, "NOTIFICATIONS_PORT", settings.notifications_port),
+                (Door::Analytics, "HEALTH_PORT", settings.health_port),
+            ],
+        };
+        let mut listeners = Self { doors: Vec::new(), bound: Bound::default() };
+        let mut faults = Vec::new();
+        for (door, name, port) in wanted {
+            match bind(settings, name, *port) {
+                Ok((listener, at)) => {
+                    listeners.doors.push((*door, listener));
+                    listeners.bound.note(*door, at);
+                }
+                Err(fault) => faults.push(fault),
             }
         }
+        if faults.is_empty() {
+            return Ok(listeners);
+        }
+        // An address that is not ours is the same fault for all of them.
+        faults.dedup();
+        Err(Failure::Unreachable(faults.join("\n")))
     }
 }
 

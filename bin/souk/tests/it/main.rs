@@ -1,9 +1,10 @@
 //! souk as its users meet it: the real binary, over real sockets.
 //!
 //! - `architecture`: which crate may depend on which, and how long a file may be.
-//! - `settings`: what is refused before anything starts.
+//! - `settings`, `services_settings`: what is refused before anything starts.
 //! - `help`: every command explains itself.
 //! - `read_only`: a data folder that cannot be written.
+//! - `services`: each service on its own against the real servers; `monolith`: all on one port.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
 //!
 //! Starting and talking is in `support`.
@@ -11,7 +12,10 @@
 mod architecture;
 mod crash;
 mod help;
+mod monolith;
 mod read_only;
+mod services;
+mod services_settings;
 mod settings;
 mod support;
 mod up;

@@ -56,7 +56,6 @@ fn refuses_unreadable_values_naming_setting_value_and_source() {
         ("CORS_ALLOWED_ORIGINS", "localhost"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "inof"),
-        ("API_URL", "localhost:3000"),
     ] {
         assert_says(&refused(&[(name, value)]), &[name, &format!("{value:?}"), "the environment"]);
     }
@@ -95,7 +94,8 @@ fn refuses_misspelt_names_and_names_the_right_one() {
 #[test]
 fn lets_names_of_others_be() {
     let env = [
-        ("AWS_REGION", "eu-west-1"),
+        ("AWS_PROFILE", "shop"),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
         ("HOSTNAME", "shop"),
         ("PORTS", "1,2"),
         ("APP_PORT", "80"),
@@ -130,13 +130,6 @@ fn refuses_half_of_the_distributed_settings_naming_both() {
     assert!(!output.stderr.contains(":password@"), "a secret was shown: {}", output.stderr);
     let output = refused(&[("KAFKA_BROKERS", "localhost:9092")]);
     assert_says(&output, &["DATABASE_URL", "KAFKA_BROKERS", "unset KAFKA_BROKERS"]);
-}
-
-#[test]
-fn says_that_the_distributed_engines_are_not_part_of_this_version() {
-    let output =
-        refused(&[("DATABASE_URL", "postgresql://localhost/app"), ("KAFKA_BROKERS", "localhost:9092")]);
-    assert_says(&output, &["DATABASE_URL", "KAFKA_BROKERS", "not part of this version", "unset both"]);
 }
 
 #[test]
@@ -250,17 +243,4 @@ fn config_hides_secrets() {
         }
         assert!(output.stdout.contains("MINIO_SECRET_KEY") && output.stdout.contains("http://admin:"));
     }
-}
-
-#[test]
-fn the_guides_own_files_are_understood() {
-    // Its notifications service with the distributed addresses taken out.
-    let folder = here();
-    std::fs::write(folder.path().join(".env"), "KAFKA_CLIENT_ID=notifications-service\nPORT=3001\n")
-        .expect("a scratch file");
-    let output = run_souk(folder.path(), &["config", "--json"], &[]);
-    assert_eq!(output.code, Some(0), "{output:?}");
-    assert_eq!(setting(&output, "KAFKA_CLIENT_ID")["used"], false);
-    let warnings = output.json()["warnings"].to_string();
-    assert!(warnings.contains("PORT is read by services that run on their own"), "{warnings}");
 }

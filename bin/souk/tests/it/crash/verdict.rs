@@ -10,7 +10,7 @@ use super::writer::{SHELF_STOCK, Shelf};
 use crate::support::Client;
 
 /// Events by the tag of the operation that they came from: product and version of each.
-type Told = HashMap<String, Vec<(String, u64)>>;
+pub type Told = HashMap<String, Vec<(String, u64)>>;
 
 /// Reads all events and sorts them by tag; findings are events that nobody asked for.
 fn told(analytics: &mut Client, findings: &mut Vec<String>) -> Told {
@@ -21,19 +21,25 @@ fn told(analytics: &mut Client, findings: &mut Vec<String>) -> Told {
         assert_eq!(page.status, 200, "{}", page.text());
         let page = page.json();
         for event in page["items"].as_array().expect("a page has items") {
-            if let Some(tag) = tag(event) {
-                let id = event["subject"].as_str().expect("an event has a subject").to_owned();
-                let version = event["data"]["version"].as_u64().expect("an event has a version");
-                told.entry(tag).or_default().push((id, version));
-            } else if event["data"]["stock"].is_null() && event["sellerid"] != "shelf" {
-                findings.push(format!("an event that nobody asked for: {event}"));
-            }
+            findings.extend(tell(&mut told, event));
         }
         match page["nextCursor"].as_str() {
             Some(cursor) => path = format!("/events?limit=500&cursor={cursor}"),
             None => return told,
         }
     }
+}
+
+/// Adds an event; returns what is to be said against it, when nobody asked for it.
+pub fn tell(told: &mut Told, event: &Value) -> Option<String> {
+    if let Some(tag) = tag(event) {
+        let id = event["subject"].as_str().expect("an event has a subject").to_owned();
+        let version = event["data"]["version"].as_u64().expect("an event has a version");
+        told.entry(tag).or_default().push((id, version));
+        return None;
+    }
+    (event["data"]["stock"].is_null() && event["sellerid"] != "shelf")
+        .then(|| format!("an event that nobody asked for: {event}"))
 }
 
 /// Returns the tag of an event that took a version; warnings have none.
@@ -50,7 +56,7 @@ fn tag(event: &Value) -> Option<String> {
 }
 
 /// Returns an operation's tag as its events have it, and how many events it makes.
-fn expected(operation: &Operation) -> (String, usize) {
+pub fn expected(operation: &Operation) -> (String, usize) {
     match &operation.wish {
         Wish::Delete { product } => (format!("delete {product}"), 1),
         Wish::Move { lines } => (operation.tag.clone(), lines.len()),
@@ -69,6 +75,13 @@ pub fn against_ledgers(
 ) -> Vec<String> {
     let mut findings = Vec::new();
     let told = told(analytics, &mut findings);
+    findings.extend(against(told, api, ledgers, shelf));
+    findings
+}
+
+/// The same, with the events as somebody else heard them.
+pub fn against(told: Told, api: &mut Client, ledgers: &[&Ledger], shelf: &Shelf) -> Vec<String> {
+    let mut findings = Vec::new();
     let took_effect: HashSet<String> = told.keys().cloned().collect();
     against_events(told, ledgers, &mut findings);
     against_products(api, ledgers, shelf, &took_effect, &mut findings);

@@ -55,18 +55,18 @@ impl Writer {
     /// Works until the connection breaks.
     pub fn work(&mut self, port: u16) {
         let mut api = Client::new(port);
-        // What is unknown from the last time comes first.
-        while self.ask_again(&mut api) {
-            if self.dice.roll(20) == 0 && !self.repeat(&mut api) {
-                return;
-            }
-            let wish = self.wish();
-            let tag = format!("w{}-{}", self.name, self.ledger.operations.len());
-            self.ledger.operations.push(Operation::new(tag, wish));
-            if !self.send(&mut api, self.ledger.operations.len() - 1) {
-                return;
-            }
+        while self.step(&mut api) {}
+    }
+
+    /// Asks for one more thing, what is unknown from the last time first; tells whether all was answered.
+    pub fn step(&mut self, api: &mut Client) -> bool {
+        if !self.ask_again(api) || self.dice.roll(20) == 0 && !self.repeat(api) {
+            return false;
         }
+        let wish = self.wish();
+        let tag = format!("w{}-{}", self.name, self.ledger.operations.len());
+        self.ledger.operations.push(Operation::new(tag, wish));
+        self.send(api, self.ledger.operations.len() - 1)
     }
 
     /// Asks again for what was not answered, until it is.
@@ -142,7 +142,10 @@ impl Writer {
             if self.ledger.operations[index].fate != Fate::Unknown {
                 continue;
             }
-            let Ok(reply) = call(api, &self.ledger.operations[index]) else { return false };
+            let Ok(reply) = call(api, &self.ledger.operations[index]) else {
+                self.ledger.operations[index].unheard = true;
+                return false;
+            };
             if !self.ledger.answered(index, &reply) {
                 return false;
             }

@@ -1,7 +1,7 @@
 //! The binary as a child process.
 
 use std::fs::Permissions;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -32,7 +32,7 @@ impl Output {
 }
 
 /// Returns the binary as a command with no settings but those that the test gives.
-fn souk() -> Command {
+pub fn souk() -> Command {
     bare(Path::new(env!("CARGO_BIN_EXE_souk")))
 }
 
@@ -73,12 +73,29 @@ pub fn run_souk_as(user: Option<u32>, folder: &Path, args: &[&str], env: &[(&str
         command.uid(user);
     }
     command.args(args).envs(env.iter().copied()).current_dir(folder);
-    let output = command.output().expect("the binary under test starts");
-    Output {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let mut child = command.spawn().expect("the binary under test starts");
+    let read = |mut from: Box<dyn Read + Send>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = from.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    };
+    let stdout = read(Box::new(child.stdout.take().expect("stdout was asked for")));
+    let stderr = read(Box::new(child.stderr.take().expect("stderr was asked for")));
+    // What starts although it should not would run for ever.
+    let began = Instant::now();
+    let code = loop {
+        match child.try_wait().expect("a child can be waited for") {
+            Some(status) => break status.code(),
+            None if began.elapsed() > PATIENCE => {
+                let _ = child.kill();
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    let text = |reader: std::thread::JoinHandle<String>| reader.join().expect("no reader panics");
+    Output { code, stdout: text(stdout), stderr: text(stderr) }
 }
 
 /// How to start `souk up`: on free ports, with its data in `<folder>/data`.
@@ -95,6 +112,13 @@ impl Start {
             command.env(port, "0");
         }
         Self { command }
+    }
+
+    /// Everything on one port.
+    #[must_use]
+    pub fn monolith(mut self) -> Self {
+        self.command.arg("--monolith");
+        self
     }
 
     #[must_use]
@@ -115,20 +139,82 @@ impl Start {
     }
 
     /// Starts it and waits until it says that it is ready, or returns what it left behind.
-    pub fn try_start(mut self) -> Result<Souk, Output> {
-        let mut child = self.command.spawn().expect("the binary under test starts");
-        let log: Arc<Mutex<Vec<String>>> = Arc::default();
-        let ready = follow(&mut child, Arc::clone(&log));
+    pub fn try_start(self) -> Result<Souk, Output> {
+        let mut process = Running::spawn(self.command);
         // A planted bug may end the process right after it was ready; the ready line still counts.
-        match ready.recv_timeout(PATIENCE) {
-            Ok(ready) => Ok(Souk { ports: Ports::of(&ready), ready, child, log }),
+        match process.ready.recv_timeout(PATIENCE) {
+            Ok(ready) => Ok(Souk { ports: Ports::of(&ready), ready, process }),
             Err(_) => {
-                let _ = child.kill();
-                let code = child.wait().ok().and_then(|status| status.code());
-                let stderr = log.lock().expect("no reader panics").join("\n");
-                Err(Output { code, stdout: String::new(), stderr })
+                let _ = process.child.kill();
+                let code = process.child.wait().ok().and_then(|status| status.code());
+                Err(Output { code, stdout: String::new(), stderr: process.log().join("\n") })
             }
         }
+    }
+}
+
+/// A child process whose log is read. Killed when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    /// Gets the ready line, or closes when stderr does.
+    ready: Receiver<Value>,
+}
+
+impl Running {
+    /// # Panics
+    /// When it does not start.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the binary under test starts");
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
+        let ready = follow(&mut child, Arc::clone(&log));
+        Self { child, log, ready }
+    }
+
+    /// Returns what it logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().expect("no reader panics").clone()
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_some()
+    }
+
+    /// Sends a signal, such as `libc::SIGTERM`.
+    ///
+    /// # Panics
+    /// When the system does not let us.
+    pub fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.id()).expect("process ids are positive ints");
+        #[expect(
+            unsafe_code,
+            reason = "kill has no safe form; the child was not waited for, so its id is its own"
+        )]
+        let result = unsafe { libc::kill(pid, signal) };
+        assert_eq!(result, 0, "could not send signal {signal}: {}", std::io::Error::last_os_error());
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// When it is still there after the tests' patience.
+    pub fn wait(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "still running after {PATIENCE:?}: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -177,8 +263,7 @@ pub struct Souk {
     pub ports: Ports,
     /// The ready line.
     pub ready: Value,
-    child: Child,
-    log: Arc<Mutex<Vec<String>>>,
+    process: Running,
 }
 
 impl Souk {
@@ -215,11 +300,11 @@ impl Souk {
 
     /// Returns what it logged so far.
     pub fn log(&self) -> Vec<String> {
-        self.log.lock().expect("no reader panics").clone()
+        self.process.log()
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.child.id()
     }
 
     /// Sends a signal, such as `libc::SIGTERM`.
@@ -227,13 +312,7 @@ impl Souk {
     /// # Panics
     /// When the system does not let us.
     pub fn signal(&self, signal: i32) {
-        let pid = i32::try_from(self.child.id()).expect("process ids are positive ints");
-        #[expect(
-            unsafe_code,
-            reason = "kill has no safe form; the child was not waited for, so its id is its own"
-        )]
-        let result = unsafe { libc::kill(pid, signal) };
-        assert_eq!(result, 0, "could not send signal {signal}: {}", std::io::Error::last_os_error());
+        self.process.signal(signal);
     }
 
     /// Returns how much memory it holds, in KiB.
@@ -241,7 +320,7 @@ impl Souk {
     /// # Panics
     /// When the system does not tell.
     pub fn memory_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status =
             status.unwrap_or_else(|error| panic!("memory is read from /proc, which Linux has: {error}"));
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has a size");
@@ -250,8 +329,8 @@ impl Souk {
 
     /// Kills it as a power cut would, and waits until it is gone.
     pub fn kill(mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.process.child.kill();
+        let _ = self.process.child.wait();
     }
 
     /// Asks it to end and waits until it has.
@@ -268,20 +347,6 @@ impl Souk {
     /// # Panics
     /// When it is still there after the tests' patience.
     pub fn wait(&mut self) -> ExitStatus {
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                return status;
-            }
-            assert!(began.elapsed() < PATIENCE, "still running after {PATIENCE:?}: {:#?}", self.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Souk {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.wait()
     }
 }

@@ -1,0 +1,104 @@
+//! An app before it is served: alone, or together with others as one service.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use futures_util::future::join_all;
+use prometheus_client::registry::Registry;
+
+use crate::{Check, Health, HealthCheck, Metrics, Service};
+
+/// An app's routes with what makes a service of them.
+pub struct App {
+    service: Service,
+    routes: Router,
+    metrics: Metrics,
+}
+
+/// Something beside an app that its service depends on and that the app knows nothing of, such as a relay.
+pub trait Part: Send + Sync {
+    /// Its name among the checks of `/health`.
+    fn name(&self) -> &'static str;
+
+    /// Tells how it is doing; never waits.
+    fn check(&self) -> Check;
+
+    /// Adds its metrics.
+    fn register(self: Arc<Self>, registry: &mut Registry);
+}
+
+impl App {
+    /// Puts an app together.
+    pub fn new(service: Service, routes: Router, metrics: Metrics) -> Self {
+        Self { service, routes, metrics }
+    }
+
+    /// Adds a part: a check and metrics. Whether the service is ready stays the app's own matter.
+    #[must_use]
+    pub fn with_part(mut self, part: Arc<dyn Part>) -> Self {
+        part.clone().register(self.metrics.registry());
+        self.service.health = Arc::new(WithPart { app: self.service.health, part });
+        self
+    }
+
+    /// Makes one app of several, with one health page and one metrics page over all; it has the first one's backend
+    /// and origins.
+    ///
+    /// # Panics
+    /// When there is none, or two have the same route.
+    pub fn merge(name: &'static str, about: String, apps: Vec<App>) -> Self {
+        let mut routes = Router::new();
+        let mut metrics = Metrics::new(name);
+        let mut healths = Vec::with_capacity(apps.len());
+        let mut face = None;
+        for App { service, routes: more, metrics: own } in apps {
+            routes = routes.merge(more);
+            metrics.absorb(own);
+            healths.push(service.health.clone());
+            face.get_or_insert(service);
+        }
+        let Service { backend, cors, .. } = face.expect("at least one app is merged");
+        let service = Service { name, about, backend, cors, health: Arc::new(AllOf(healths)) };
+        Self { service, routes, metrics }
+    }
+
+    /// Returns the app as a service.
+    pub fn router(self) -> Router {
+        self.service.router(self.routes, self.metrics)
+    }
+}
+
+struct WithPart {
+    app: Arc<dyn HealthCheck>,
+    part: Arc<dyn Part>,
+}
+
+#[async_trait]
+impl HealthCheck for WithPart {
+    async fn check(&self) -> Health {
+        let mut health = self.app.check().await;
+        health.checks.push((self.part.name(), self.part.check()));
+        health
+    }
+}
+
+/// As well as the worst of them.
+struct AllOf(Vec<Arc<dyn HealthCheck>>);
+
+#[async_trait]
+impl HealthCheck for AllOf {
+    async fn check(&self) -> Health {
+        let mut all = Health { ready: true, checks: Vec::new() };
+        for health in join_all(self.0.iter().map(|health| health.check())).await {
+            all.ready &= health.ready;
+            all.checks.extend(health.checks);
+        }
+        debug_assert!(
+            all.checks.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len() == all.checks.len(),
+            "apps that are served as one name their checks apart"
+        );
+        all
+    }
+}

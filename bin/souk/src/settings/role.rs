@@ -1,0 +1,47 @@
+//! What a command is to the settings: it decides which of them are read, and which can contradict each other.
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// `souk up`: every service in one process.
+    Up,
+    /// `souk up --monolith`: every service on one port.
+    Monolith,
+    /// `souk api`.
+    Api,
+    /// `souk notifications`.
+    Notifications,
+    /// `souk analytics`.
+    Analytics,
+    /// What looks at the stores themselves, such as `souk audit`.
+    Stores,
+    /// What talks to services that run elsewhere, such as `souk load`.
+    Clients,
+    /// `souk config`, which shows all and judges no combination.
+    Config,
+}
+
+impl Role {
+    /// Returns the role under which the table names it.
+    pub fn reader(self) -> Self {
+        if self == Self::Monolith { Self::Up } else { self }
+    }
+
+    /// Returns how people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up | Self::Monolith => "up",
+            Self::Api => "api",
+            Self::Notifications => "notifications",
+            Self::Analytics => "analytics",
+            Self::Stores => "audit",
+            Self::Clients => "load",
+            Self::Config => "config",
+        }
+    }
+
+    /// Tells whether the role runs a service on its own, which is distributed always.
+    pub fn is_service(self) -> bool {
+        matches!(self, Self::Api | Self::Notifications | Self::Analytics)
+    }
+}

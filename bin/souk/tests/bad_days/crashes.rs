@@ -1,0 +1,107 @@
+//! `kill -9`: at every durable step, and at any moment.
+
+use std::time::Duration;
+
+use souk_ports::fault::CRASH_POINTS;
+
+use crate::book::operation::Dice;
+use crate::day::Day;
+use crate::servers::Links;
+use crate::service::Role;
+use crate::support::Client;
+
+/// Random kills; with a kill before and one at each visit of each crash point they are well over fifty.
+const KILLS: u64 = 15;
+/// The longest that a service lives between two random kills.
+const LONGEST_LIFE_US: u64 = 700_000;
+
+/// Returns who comes by a crash point.
+pub fn role_of(point: &str) -> Role {
+    match point.split('.').next() {
+        Some("catalog" | "relay") => Role::Api,
+        Some("stream") => Role::Notifications,
+        Some("recent" | "aggregates" | "archive" | "consumer") => Role::Analytics,
+        other => panic!("who comes by {point}? nobody knows {other:?}"),
+    }
+}
+
+/// Kills a service, has the next one end at its `visit` of `point`, and starts one that lives.
+pub fn crash(day: &mut Day, point: &str, visit: u64) {
+    let role = role_of(point);
+    let port = day.town.port_of(role);
+    let at = format!("{point}:{visit}");
+    day.town.kill(port);
+    day.town.restart(role, port, &[("SOUK_CRASH_AT", &at)]);
+    lead_to(day, point, port);
+    day.wait_for_crash(port, &at);
+    day.town.restart(role, port, &[]);
+    day.town.service(port).wait_ready();
+}
+
+/// Does what brings a service to a point where the load alone does not.
+fn lead_to(day: &mut Day, point: &str, port: u16) {
+    if point.starts_with("archive.") {
+        while day.town.service(port).ended().is_none() {
+            // Before it is ready there is no answer, and when it ends there is none either.
+            let _ = Client::new(port).try_call("POST", "/archive/flush", &[], None);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    if point == "consumer.revoking" {
+        while day.town.service(port).ended().is_none() {
+            let other = day.town.start_ready(Role::Analytics);
+            day.town.service(port).wait_within(Duration::from_secs(5));
+            day.town.terminate(other);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_at_any_crash_point() {
+    let mut day = Day::begin(1, Links::Direct);
+    let mut before = Role::Api;
+    for point in CRASH_POINTS {
+        if role_of(point) != before {
+            before = role_of(point);
+            let findings = day.findings();
+            assert!(findings.is_empty(), "before {point}: {findings:#?}\n{}", day.town.last_words());
+            day.work();
+        }
+        for visit in 1..=2 {
+            crash(&mut day, point, visit);
+        }
+        eprintln!("{point}: survived twice, {} events", day.events());
+    }
+    day.end("every crash point, twice");
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_by_kills_at_any_moment() {
+    let kills = match std::env::var("SOUK_BAD_DAYS_KILLS") {
+        Ok(kills) => kills.parse().expect("SOUK_BAD_DAYS_KILLS is a number"),
+        Err(_) => KILLS,
+    };
+    let mut day = Day::begin(2, Links::Direct);
+    let mut dice = Dice::new(2);
+    for kill in 1..=kills {
+        std::thread::sleep(Duration::from_micros(dice.roll(LONGEST_LIFE_US)));
+        let role = *dice.pick(&Role::ALL).expect("there are three");
+        let port = day.town.port_of(role);
+        day.town.kill(port);
+        day.town.restart(role, port, &[]);
+        // Now and then the next kill comes while this one starts.
+        if dice.roll(3) > 0 {
+            day.town.service(port).wait_ready();
+        }
+        if kill % 20 == 0 {
+            let findings = day.findings();
+            assert!(findings.is_empty(), "after {kill} kills: {findings:#?}\n{}", day.town.last_words());
+            day.work();
+        }
+    }
+    day.goes_on("after the last kill");
+    day.rest();
+    assert!(day.unheard() > 0, "kills fell between request and answer");
+    assert!(day.reader.heard().returns > 0, "kills fell while the reader read");
+    day.end("random kills");
+}

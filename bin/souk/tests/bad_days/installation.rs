@@ -1,0 +1,192 @@
+//! api, notifications and analytics on engines of their own: a database, topics, tables and a bucket that nobody
+//! else uses.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::load::Ports;
+use crate::servers::{Links, Servers};
+use crate::service::{Role, Service, souk};
+use crate::sql::Sql;
+use crate::support::Client;
+
+/// Below the ports that the system gives to clients, and beside those that the servers take.
+const FIRST_PORT: u16 = 14_000;
+const PORTS: u16 = 4_000;
+
+/// An installation.
+pub struct Installation {
+    /// What its engines are called.
+    pub name: String,
+    /// What its services are told.
+    pub settings: Vec<(String, String)>,
+    /// Where to write.
+    pub apis: Ports,
+    /// Where to read.
+    pub streams: Ports,
+    services: Vec<Service>,
+}
+
+impl Installation {
+    /// Makes its database; the services make the rest.
+    pub fn new(servers: &Servers, links: Links) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("bad_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut settings = servers.environment(links);
+        let direct = servers.environment(Links::Direct);
+        Sql::connect(value(&direct, "DATABASE_URL")).run(&format!("CREATE DATABASE {name}"));
+        for (setting, text) in &mut settings {
+            if setting == "DATABASE_URL" {
+                *text = in_database(text, &name);
+            }
+        }
+        let dashed = name.replace('_', "-");
+        for (setting, text) in [
+            ("KAFKA_TOPIC", name.clone()),
+            ("KAFKA_TOPIC_PARTITIONS", "4".to_owned()),
+            ("KAFKA_TRANSACTIONAL_ID", format!("{name}-relay")),
+            ("KAFKA_CLIENT_ID", name.clone()),
+            // The audit looks for the groups of analytics under this name.
+            ("ANALYTICS_CLIENT_ID", name.clone()),
+            ("RECENT_EVENTS_TABLE_NAME", format!("{name}.recent")),
+            ("AGGREGATES_TABLE_NAME", format!("{name}.aggregates")),
+            ("ARCHIVE_BUCKET_NAME", dashed),
+            ("SOUK_HURRY", "1".to_owned()),
+        ] {
+            settings.push((setting.to_owned(), text));
+        }
+        Self { name, settings, apis: Ports::default(), streams: Ports::default(), services: Vec::new() }
+    }
+
+    /// Starts a service on a port of its own, which stands for it from now on.
+    pub fn start(&mut self, role: Role, more: &[(&str, &str)]) -> u16 {
+        let port = free_port();
+        self.services.push(Service::start(role, port, &self.with(more)));
+        if let Some(ports) = self.ports(role) {
+            ports.lock().expect("nobody panics holding ports").push(port);
+        }
+        port
+    }
+
+    /// Starts a service and waits until it is ready.
+    pub fn start_ready(&mut self, role: Role) -> u16 {
+        let port = self.start(role, &[]);
+        self.service(port).wait_ready();
+        port
+    }
+
+    /// Starts a service that is down on the port that it had.
+    pub fn restart(&mut self, role: Role, port: u16, more: &[(&str, &str)]) {
+        self.services.retain(|service| service.port != port);
+        self.services.push(Service::start(role, port, &self.with(more)));
+    }
+
+    /// Kills a service as a power cut would; clients keep its port in mind.
+    pub fn kill(&mut self, port: u16) {
+        self.take(port).kill();
+    }
+
+    /// Ends a service in order, for good.
+    pub fn terminate(&mut self, port: u16) {
+        let service = self.take(port);
+        if let Some(ports) = self.ports(service.role) {
+            ports.lock().expect("nobody panics holding ports").retain(|p| *p != port);
+        }
+        service.terminate();
+    }
+
+    /// Returns the service on this port.
+    pub fn service(&mut self, port: u16) -> &mut Service {
+        self.services.iter_mut().find(|service| service.port == port).expect("it was started")
+    }
+
+    /// Returns the port of the first service of this kind.
+    pub fn port_of(&self, role: Role) -> u16 {
+        self.services.iter().find(|service| service.role == role).expect("it was started").port
+    }
+
+    pub fn api(&self) -> Client {
+        Client::new(self.port_of(Role::Api))
+    }
+
+    pub fn analytics(&self) -> Client {
+        Client::new(self.port_of(Role::Analytics))
+    }
+
+    /// Opens a session on its database, past the proxy.
+    pub fn sql(&self, servers: &Servers) -> Sql {
+        let direct = servers.environment(Links::Direct);
+        Sql::connect(&in_database(value(&direct, "DATABASE_URL"), &self.name))
+    }
+
+    /// Returns a setting.
+    pub fn setting(&self, name: &str) -> &str {
+        value(&self.settings, name)
+    }
+
+    /// Returns what its services said last.
+    pub fn last_words(&self) -> String {
+        self.services.iter().map(|service| format!("{service} said:{}\n", service.last_words())).collect()
+    }
+
+    /// Audits it beside its services; returns what it found, nothing when all is well.
+    pub fn audit(&self) -> Vec<String> {
+        let output =
+            souk(&self.settings).args(["audit", "--json"]).output().expect("the binary under test starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let Ok(report) = serde_json::from_slice::<Value>(&output.stdout) else {
+            return vec![format!("the audit printed no JSON and ended with {}: {said}", output.status)];
+        };
+        let found: Vec<String> = report["differences"]
+            .as_array()
+            .expect("a report lists its differences")
+            .iter()
+            .map(|difference| format!("audit: {difference}"))
+            .collect();
+        assert_eq!(output.status.code(), Some(i32::from(!found.is_empty())), "{report}\n{said}");
+        assert!(report["events"].as_u64() > Some(0), "the audit read something: {report}");
+        found
+    }
+
+    fn with(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.settings.iter().cloned().chain(more).collect()
+    }
+
+    fn take(&mut self, port: u16) -> Service {
+        let index = self.services.iter().position(|service| service.port == port).expect("it was started");
+        self.services.remove(index)
+    }
+
+    fn ports(&self, role: Role) -> Option<&Mutex<Vec<u16>>> {
+        match role {
+            Role::Api => Some(&self.apis),
+            Role::Notifications => Some(&self.streams),
+            Role::Analytics => None,
+        }
+    }
+}
+
+fn value<'a>(settings: &'a [(String, String)], name: &str) -> &'a str {
+    settings.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str()).expect("the servers set it")
+}
+
+/// Returns the URL with this database in it.
+fn in_database(url: &str, database: &str) -> String {
+    let (server, _) = url.rsplit_once('/').expect("a URL with a database");
+    format!("{server}/{database}")
+}
+
+/// Returns a port that nobody listens on, and that this process does not give out again soon.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % u32::from(PORTS)).expect("below the count of ports");
+    loop {
+        let port = FIRST_PORT + (begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % PORTS;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The log itself is damaged: a record that is no event, a topic made anew, offsets that retention has passed.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::day::Day;
+use crate::installation::Installation;
+use crate::servers::Links;
+use crate::service::Role;
+use crate::support::{Client, eventually};
+
+const CALL: Duration = Duration::from_secs(30);
+
+fn config(town: &Installation) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", town.setting("KAFKA_BROKERS"));
+    config
+}
+
+fn admin<T>(
+    town: &Installation,
+    act: impl AsyncFnOnce(&AdminClient<DefaultClientContext>, &AdminOptions) -> T,
+) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let admin = config(town).create().expect("an admin client");
+    let options = AdminOptions::new().operation_timeout(Some(CALL));
+    runtime.block_on(act(&admin, &options))
+}
+
+/// A dead letter: its payload, and the values of its headers.
+type Letter = (Vec<u8>, Vec<String>);
+
+/// Returns all dead letters.
+fn dead_letters(town: &Installation) -> Vec<Letter> {
+    let topic = format!("{}.dlq", town.name);
+    let consumer: BaseConsumer = config(town)
+        .set("group.id", "looks-at-dead-letters")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .create()
+        .expect("a consumer");
+    let metadata = consumer.fetch_metadata(Some(&topic), CALL).expect("the broker answers");
+    let partitions = metadata.topics()[0].partitions().len();
+    let mut from = TopicPartitionList::new();
+    for partition in 0..partitions {
+        let partition = i32::try_from(partition).expect("few partitions");
+        from.add_partition_offset(&topic, partition, Offset::Beginning).expect("a place");
+    }
+    consumer.assign(&from).expect("partitions that are there");
+    let (mut letters, mut ends) = (Vec::new(), 0);
+    while ends < partitions {
+        match consumer.poll(CALL) {
+            Some(Ok(message)) => {
+                let headers = message.headers().map(|headers| {
+                    let text = |value: Option<&[u8]>| {
+                        String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+                    };
+                    headers.iter().map(|header| text(header.value)).collect()
+                });
+                letters.push((message.payload().unwrap_or_default().to_vec(), headers.unwrap_or_default()));
+            }
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => ends += 1,
+            other => panic!("the dead letters cannot be read: {other:?}"),
+        }
+    }
+    letters
+}
+
+#[test]
+fn a_poison_record_goes_to_the_dead_letters_and_events_go_on() {
+    /// No JSON, JSON that is no event, and an event with a hole.
+    const POISON: [&str; 3] = ["\u{0}not json", r#"{"hello":"world"}"#, r#"{"specversion":"1.0","id":"x"}"#];
+    let day = Day::begin(51, Links::Direct);
+    let producer: BaseProducer = config(&day.town).create().expect("a producer");
+    for poison in POISON {
+        producer
+            .send(BaseRecord::to(&day.town.name).key("poison").payload(poison))
+            .unwrap_or_else(|(error, _)| panic!("Kafka takes anything: {error}"));
+    }
+    producer.flush(CALL).expect("Kafka takes anything");
+    day.goes_on("behind poison");
+    eventually("all poison is with the dead letters", || {
+        let letters = dead_letters(&day.town);
+        POISON
+            .iter()
+            .all(|poison| {
+                letters.iter().any(|(payload, headers)| {
+                    payload == poison.as_bytes() && headers.iter().any(|value| !value.is_empty())
+                })
+            })
+            .then_some(())
+    });
+    day.end("poison in the log");
+}
+
+#[test]
+fn offsets_past_retention_stop_analytics_with_a_named_error() {
+    let mut day = Day::begin(52, Links::Direct);
+    let port = day.town.port_of(Role::Analytics);
+    // What it has is durable; what comes now it will never see.
+    day.town.terminate(port);
+    for _ in 0..5 {
+        day.goes_on("without analytics");
+    }
+    let (topic, partitions) = (day.town.name.clone(), 4);
+    let mut ends = TopicPartitionList::new();
+    for partition in 0..partitions {
+        ends.add_partition_offset(&topic, partition, Offset::End).expect("a place");
+    }
+    admin(&day.town, async |admin, options| {
+        admin.delete_records(&ends, options).await.expect("the broker deletes records");
+    });
+    let port = day.town.start(Role::Analytics, &[]);
+    says_or_ends(&mut day, port, "retention");
+}
+
+#[test]
+fn a_topic_made_anew_stops_the_services_with_a_named_error() {
+    let mut day = Day::begin(53, Links::Direct);
+    let analytics = day.town.port_of(Role::Analytics);
+    let api = day.town.port_of(Role::Api);
+    let topic = day.town.name.clone();
+    admin(&day.town, async |admin, options| {
+        admin.delete_topics(&[&topic], options).await.expect("the broker deletes topics");
+    });
+    eventually("the topic is made anew", || {
+        admin(&day.town, async |admin, options| {
+            let new = NewTopic::new(&topic, 4, TopicReplication::Fixed(1));
+            let made = admin.create_topics(&[new], options).await.expect("the broker answers");
+            made.iter().all(Result::is_ok).then_some(())
+        })
+    });
+    for port in [api, analytics] {
+        says_or_ends(&mut day, port, "anew");
+    }
+}
+
+/// Waits until a service names what is wrong with the log, in its health or in its log, and is not well.
+fn says_or_ends(day: &mut Day, port: u16, word: &str) {
+    let began = std::time::Instant::now();
+    loop {
+        let health = Client::new(port).try_call("GET", "/health", &[], None);
+        let (status, said) = health.map(|reply| (reply.status, reply.text())).unwrap_or_default();
+        let service = day.town.service(port);
+        let ended = service.ended().is_some();
+        let unwell = ended || status == 503 || said.contains(r#""status":"degraded""#);
+        if unwell && (said.contains(word) || service.has_said(word)) {
+            return;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{service} names nothing with {word:?}: health {status} {said}, ended: {ended}{}",
+            service.last_words()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
