@@ -19,22 +19,27 @@ impl AnalyticsHealth {
         Self { shared }
     }
 
-    async fn store(&self) -> Check {
-        match self.shared.store.health().await {
+    /// Returns how the store is doing, and whether queries can be answered. One that is away for a while is no reason to
+    /// give up: the archive goes on, and what was not counted is counted later.
+    async fn store(&self) -> (Check, bool) {
+        let check = match self.shared.store.health().await {
             Ok(health) => {
                 let status = if health.problem.is_some() { Status::Degraded } else { Status::Ok };
                 Check { status, detail: health.problem.unwrap_or(health.detail), figures: health.figures }
             }
-            Err(error) => Check { status: Status::Unavailable, detail: chain(&error), figures: Vec::new() },
-        }
+            Err(error) => {
+                let status = if error.is_retryable() { Status::Degraded } else { Status::Unavailable };
+                return (Check { status, detail: chain(&error), figures: Vec::new() }, false);
+            }
+        };
+        (check, true)
     }
 }
 
 #[async_trait]
 impl HealthCheck for AnalyticsHealth {
     async fn check(&self) -> Health {
-        let store = self.store().await;
-        let reachable = store.status != Status::Unavailable;
+        let (store, reachable) = self.store().await;
         let mut checks = vec![("eventStore", store)];
         for state in self.shared.consumers() {
             // The archive holds records back until its files are full or old; the others do not.

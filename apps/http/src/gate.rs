@@ -121,7 +121,7 @@ impl Waits {
     fn sentence(&self) -> String {
         let waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let each: Vec<String> =
-            waits.iter().map(|(name, wait)| format!("waits for {name}: {}", wait.reason)).collect();
+            waits.iter().map(|(name, wait)| format!("waits for {name} ({})", wait.reason)).collect();
         if each.is_empty() { "will be there in a moment".to_owned() } else { each.join("; ") }
     }
 }
@@ -136,7 +136,7 @@ impl HealthCheck for Waits {
                 let seconds = i64::try_from(wait.since.elapsed().as_secs()).unwrap_or(i64::MAX);
                 let check = Check {
                     status: Status::Unavailable,
-                    detail: format!("waiting for {}", wait.reason),
+                    detail: format!("waiting: {}", wait.reason),
                     figures: vec![("waitingSeconds", seconds)],
                 };
                 (name, check)
@@ -168,8 +168,8 @@ mod tests {
         assert_eq!(
             details,
             [
-                "waiting for http://localhost:8000: connection refused",
-                "waiting for the topic product-events, which the api creates"
+                "waiting: http://localhost:8000: connection refused",
+                "waiting: the topic product-events, which the api creates"
             ]
         );
         assert!(waits.clear("kafka") && !waits.clear("kafka") && waits.clear("dynamodb"));

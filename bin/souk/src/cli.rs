@@ -54,24 +54,25 @@ no terminal, a log line on the standard error says `ready` and where everything 
     /// Starts the api alone: products and stock on Postgres, events to Kafka
     #[command(after_help = "\
 Example:
-  DATABASE_URL=postgresql://postgres:password@localhost:5432/app KAFKA_BROKERS=localhost:9092 souk api
+  souk api --env-file api.env
 
-It waits for Postgres and says so in /readyz. Without Kafka it works, and events wait in Postgres.")]
+It needs DATABASE_URL and KAFKA_BROKERS. It waits for Postgres and says so in /readyz. Without Kafka it works, and \
+events wait in Postgres.")]
     Api(ApiSettings),
     /// Starts notifications alone: the event stream, from Kafka
     #[command(after_help = "\
 Example:
-  KAFKA_BROKERS=localhost:9092 souk notifications
+  souk notifications --kafka-brokers localhost:9092
 
-It waits for Kafka and the topic, which the api creates, and says so in /readyz.")]
+It needs KAFKA_BROKERS. It waits for Kafka and the topic, which the api creates, and says so in /readyz.")]
     Notifications(NotificationsSettings),
     /// Starts analytics alone: from Kafka to DynamoDB and S3
     #[command(after_help = "\
 Example:
-  KAFKA_BROKERS=localhost:9092 DYNAMO_ENDPOINT=http://localhost:8000 MINIO_ENDPOINT=http://localhost:9000 \
-AWS_ACCESS_KEY_ID=fake AWS_SECRET_ACCESS_KEY=fake MINIO_ACCESS_KEY=minio MINIO_SECRET_KEY=minio123 souk analytics
+  souk analytics --env-file analytics.env
 
-It waits for Kafka, DynamoDB and S3 and says so in /readyz; tables and bucket are created when absent.")]
+It needs KAFKA_BROKERS, and DYNAMO_ENDPOINT and MINIO_ENDPOINT with their keys unless they are AWS's own. It waits for \
+all three and says so in /readyz; tables and bucket are created when absent.")]
     Analytics(AnalyticsSettings),
     // The dashboard, `web`, has its place here.
     /// Replays real transactions through the public API and proves that nothing was lost

@@ -17,7 +17,10 @@ impl Attributes {
     pub fn find(payload: &[u8]) -> Option<Self> {
         // Attributes have no characters that JSON escapes, and stand before `data`.
         let head = &payload[..payload.len().min(HEAD)];
-        Some(Self { id: Uuid::try_parse(value(head, "\"id\":\"")?).ok()?, time: value(head, "\"time\":\"")?.parse().ok()? })
+        Some(Self {
+            id: Uuid::try_parse(value(head, "\"id\":\"")?).ok()?,
+            time: value(head, "\"time\":\"")?.parse().ok()?,
+        })
     }
 }
 

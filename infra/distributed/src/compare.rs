@@ -106,7 +106,9 @@ async fn stamp(client: &mut Client) -> Result<(), Ended> {
         transaction.batch_execute(&format!("LOCK TABLE souk.outbox_{leaf} IN ACCESS EXCLUSIVE MODE")).await?;
     }
     for leaf in 0..LEAVES {
-        transaction.batch_execute(&format!("UPDATE souk.outbox_{leaf} SET xid = pg_current_xact_id()")).await?;
+        transaction
+            .batch_execute(&format!("UPDATE souk.outbox_{leaf} SET xid = pg_current_xact_id()"))
+            .await?;
     }
     transaction.batch_execute("SET LOCAL synchronous_commit = on").await?;
     Ok(transaction.commit().await?)

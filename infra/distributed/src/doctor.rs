@@ -19,7 +19,8 @@ const OLD_MS: i64 = 10_000;
 /// Examines outbox and relay of the database behind `client`.
 pub async fn examine(client: &Client, transactional_id: &str, clock: &dyn Clock, findings: Findings<'_>) {
     if let Err(error) = look(client, transactional_id, clock, findings).await {
-        let remedy = "start `souk api` or `souk up` once, which makes what is missing, or see the server's log";
+        let remedy =
+            "start `souk api` or `souk up` once, which makes what is missing, or see the server's log";
         findings(Finding::warn("outbox", format!("it cannot be looked at: {error}"), remedy));
     }
 }
@@ -72,13 +73,16 @@ fn relay(
             Some(other) => Finding::fail(
                 NAME,
                 format!("{id} has published nothing of this database, but {other} has"),
-                format!("set KAFKA_TRANSACTIONAL_ID={other}, or see the api's /health for how to go on under a new name"),
+                format!(
+                    "set KAFKA_TRANSACTIONAL_ID={other}, or see the api's /health for how to go on under a new name"
+                ),
             ),
             None if leading => Finding::ok(NAME, format!("{id} runs and has published nothing yet")),
             None => Finding::ok(NAME, format!("{id} has published nothing yet, and none runs")),
         };
     };
-    let remedy = "the api's /health says how to go on: nothing is published before somebody says that this is meant";
+    let remedy =
+        "the api's /health says how to go on: nothing is published before somebody says that this is meant";
     if position.database != now {
         let detail = format!("{id} was last at another database ({}), this is {now}", position.database);
         return Finding::fail(NAME, detail, remedy);
@@ -92,7 +96,10 @@ fn relay(
         return Finding::fail(NAME, detail, remedy);
     }
     let runs = if leading { "runs" } else { "does not run" };
-    Finding::ok(NAME, format!("{id} {runs}, last at transaction {} of this database", position.newest().xmax().0))
+    Finding::ok(
+        NAME,
+        format!("{id} {runs}, last at transaction {} of this database", position.newest().xmax().0),
+    )
 }
 
 fn outbox(waiting: i64, oldest: Option<Timestamp>, now: Timestamp, leading: bool) -> Finding {

@@ -205,7 +205,9 @@ mod tests {
         let verdict = |memory: &Memory| judge(Some(stored.clone()), &database("900:900:"), memory, ID);
         assert_eq!(verdict(&memory("850:850:", Some(event))), Verdict::GoOn(stored.clone()));
         assert_eq!(verdict(&memory("880:880:", None)), Verdict::GoOn(stored.clone()), "truncated");
-        for other in [memory("850:850:", None), memory("880:880:", Some(Uuid::from_u128(2))), Memory::default()] {
+        for other in
+            [memory("850:850:", None), memory("880:880:", Some(Uuid::from_u128(2))), Memory::default()]
+        {
             assert!(matches!(verdict(&other), Verdict::Doubt(_)), "{other:?}");
         }
     }

@@ -14,8 +14,8 @@ use crate::sql::{self, LEAVES};
 const ROTATE_ROWS: u64 = 100_000;
 /// Age from which a leaf with fewer rows is left, so that an idle outbox is an empty one.
 const ROTATE_AFTER: Duration = Duration::from_secs(60);
-/// The same for a test that has to see it happen.
-const HURRIED_ROTATE_AFTER: Duration = Duration::from_secs(2);
+/// The same for a test that has to see it happen; more than it takes to settle, or leaves would only ever be left.
+const HURRIED_ROTATE_AFTER: Duration = Duration::from_secs(3);
 /// Committers may write to the leaf before the current one for as long as they trust what they read of the epoch: a
 /// second. Sooner a truncation would only wait for them.
 const SETTLES_AFTER: Duration = Duration::from_secs(2);

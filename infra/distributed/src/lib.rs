@@ -4,8 +4,8 @@
 mod attributes;
 mod backoff;
 mod compare;
-mod engines;
 pub mod doctor;
+mod engines;
 mod judge;
 mod lead;
 mod leaves;

@@ -296,10 +296,14 @@ mod tests {
 
     #[test]
     fn neighbours_join_until_a_chunk_is_full() {
-        let all = |bytes| (0..40).rev().map(|n| range(n, 100 + n as u64, 101 + n as u64, 512, bytes)).collect();
+        let all =
+            |bytes| (0..40).rev().map(|n| range(n, 100 + n as u64, 101 + n as u64, 512, bytes)).collect();
         let chunks = merge(all(1_000), 5);
         assert_eq!(chunks.iter().map(|range| range.rows).collect::<Vec<_>>(), [8_192, 8_192, 4_096]);
-        assert_eq!(chunks[0], Range { after: 5, upto: 8_191, low: Xid(100), high: Xid(116), rows: 8_192, bytes: 16_000 });
+        assert_eq!(
+            chunks[0],
+            Range { after: 5, upto: 8_191, low: Xid(100), high: Xid(116), rows: 8_192, bytes: 16_000 }
+        );
         assert_eq!(chunks[1].after, 8_191);
         let large = merge(all(3 << 20), -1);
         assert_eq!(large.len(), 20, "two ranges of 3 MiB fit, three do not");

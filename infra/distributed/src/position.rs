@@ -77,7 +77,9 @@ pub enum PositionError {
     #[error("the relay's position cannot be read: {0}")]
     Shape(#[from] serde_json::Error),
     /// Written by a newer souk.
-    #[error("the relay's position has form {0}, this souk reads form {FORM}: use the newer souk that wrote it")]
+    #[error(
+        "the relay's position has form {0}, this souk reads form {FORM}: use the newer souk that wrote it"
+    )]
     Newer(u8),
 }
 
@@ -161,10 +163,7 @@ mod tests {
     fn is_a_small_record_that_a_person_can_read() {
         let mut position = Position::at(DATABASE, "728:732:728".parse().unwrap());
         let record = position.to_record();
-        assert_eq!(
-            record,
-            r#"{"v":1,"system":7412345678901234567,"timeline":3,"from":"728:732:728"}"#
-        );
+        assert_eq!(record, r#"{"v":1,"system":7412345678901234567,"timeline":3,"from":"728:732:728"}"#);
         assert_eq!(Position::from_record(&record).unwrap(), position);
         position.open = Some(OpenBatch { snapshot: "800:800:".parse().unwrap(), last_seq: 17 });
         position.anchor = Some(Anchor { xid: Xid(799), seq: 17, event: Uuid::from_u128(0x42) });

@@ -206,7 +206,9 @@ impl Relay {
             pause = (pause * 2).min(STANDBY_POLL);
         }
         let Some(database) = session::identify(&client).await? else {
-            return Err(Ended::Retry("the database is a standby that takes no writes: it waits to be promoted".into()));
+            return Err(Ended::Retry(
+                "the database is a standby that takes no writes: it waits to be promoted".into(),
+            ));
         };
         let mut sink = self.fence(&client, &database).await?;
         let committed = match self.find(&client, &mut *sink, &database).await? {
@@ -255,7 +257,12 @@ impl Relay {
     }
 
     /// Finds where to go on.
-    async fn find(&self, client: &Client, sink: &mut dyn Sink, database: &DatabaseNow) -> Result<Found, Ended> {
+    async fn find(
+        &self,
+        client: &Client,
+        sink: &mut dyn Sink,
+        database: &DatabaseNow,
+    ) -> Result<Found, Ended> {
         let record = match sink.position().await {
             Ok(record) => record,
             // There is one, of a topic that is gone.

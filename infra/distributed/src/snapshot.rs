@@ -152,7 +152,10 @@ mod tests {
     #[test]
     fn sees_what_postgres_says() {
         let seen = |xid| snapshot("728:732:728,730").sees(Xid(xid));
-        assert_eq!([727, 728, 729, 730, 731, 732, 733].map(seen), [true, false, true, false, true, false, false]);
+        assert_eq!(
+            [727, 728, 729, 730, 731, 732, 733].map(seen),
+            [true, false, true, false, true, false, false]
+        );
         assert!(![0, 1, 2].map(|xid| Snapshot::nothing().sees(Xid(xid + 1))).contains(&true));
     }
 

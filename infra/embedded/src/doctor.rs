@@ -26,7 +26,11 @@ pub fn examine(folder: &Path, findings: Findings<'_>) {
     let database = folder.join("souk.db");
     if !database.is_file() {
         let detail = format!("there is no data in {}", folder.display());
-        findings(Finding::unreachable("folder", detail, "run `souk up` first, or name the folder with --data-dir"));
+        findings(Finding::unreachable(
+            "folder",
+            detail,
+            "run `souk up` first, or name the folder with --data-dir",
+        ));
         return;
     }
     findings(Finding::ok("folder", folder.display().to_string()));
@@ -56,9 +60,8 @@ fn lock(folder: &Path) -> Finding {
     }
     let holder = std::fs::read_to_string(path).unwrap_or_default();
     match holder.trim().parse::<i64>() {
-        Ok(process) => {
-            Finding::ok(NAME, format!("held by process {process}, which writes here")).with("process", process)
-        }
+        Ok(process) => Finding::ok(NAME, format!("held by process {process}, which writes here"))
+            .with("process", process),
         Err(_) => Finding::ok(NAME, "held by a process that writes here"),
     }
 }
@@ -109,6 +112,7 @@ fn room(folder: &Path) -> Option<Finding> {
 
 /// Returns the bytes that this user may still write on the folder's disk.
 #[expect(unsafe_code, reason = "the standard library does not tell free space")]
+#[cfg_attr(target_os = "linux", expect(clippy::useless_conversion, reason = "these are narrower elsewhere"))]
 fn free_bytes(folder: &Path) -> Option<u64> {
     let path = std::ffi::CString::new(folder.as_os_str().as_encoded_bytes()).ok()?;
     // SAFETY: all zeros is a valid value of this struct of numbers.
@@ -141,7 +145,8 @@ fn wal(path: &Path) -> Finding {
     let file = wal.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (name, detail) = (format!("folder.{file}"), format!("{} KiB", bytes >> 10));
     let finding = if bytes >= LONG_WAL_BYTES {
-        let remedy = "end what reads the file for long, such as a shell; it shrinks at the next stop in order";
+        let remedy =
+            "end what reads the file for long, such as a shell; it shrinks at the next stop in order";
         Finding::warn(&name, detail, remedy)
     } else {
         Finding::ok(&name, detail)
@@ -162,6 +167,8 @@ fn positions(folder: &Path) -> Option<Finding> {
         Ok(()) => Finding::ok(NAME, "all within the log"),
         // A log that was trimmed to nothing still knows where it ended; the file's own count is not read here.
         Err(_) if end.is_none() => return None,
-        Err(error) => Finding::fail(NAME, error.to_string(), "restore all files of DATA_DIR from the same copy"),
+        Err(error) => {
+            Finding::fail(NAME, error.to_string(), "restore all files of DATA_DIR from the same copy")
+        }
     })
 }

@@ -3,7 +3,7 @@
 //! | file | holds | when lost |
 //! |---|---|---|
 //! | `souk.db` | catalog and event log | restore a copy |
-//! | `analytics.db` | aggregates, consumer positions | restore a copy; recounted while the log was never trimmed |
+//! | `analytics.db` | aggregates, consumer positions | made up for from the log and the archive at the next start; what was set aside is lost |
 //! | `search.db` | words of products | rebuilt from the catalog at the next start |
 //! | `archive/` | Parquet objects | restore a copy |
 //! | `souk.lock` | nothing; held by the process that writes | made anew |

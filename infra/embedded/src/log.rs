@@ -14,8 +14,8 @@ use rusqlite::{Connection, OptionalExtension};
 use souk_domain::Timestamp;
 use souk_events::LogId;
 use souk_ports::{
-    DeadLetter, Delivery, ErrorKind, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, PortError,
-    ReadLimit, Tail,
+    DeadLetter, Delivery, ErrorKind, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds,
+    PortError, ReadLimit, Tail,
 };
 use tokio::sync::watch;
 
@@ -163,7 +163,10 @@ impl EventLog for EmbeddedEventLog {
             Some(state) => (state.next_offset(), state.recent.lock().last_appended_at),
             None => (last.map_or(1, |(offset, _)| offset + 1), last.map(|(_, time)| time)),
         };
-        Ok(vec![PartitionBounds { earliest: first.map_or(next, unsigned), next, last_appended_at }])
+        // Trimming leaves the newest row: a file without one never had any, and a record that has come meanwhile is
+        // not taken for one that is gone.
+        let earliest = first.map_or(1, unsigned);
+        Ok(vec![PartitionBounds { earliest, next, last_appended_at }])
     }
 
     async fn read(

@@ -1,6 +1,6 @@
 //! Real servers on this machine: Postgres, Kafka, DynamoDB Local and MinIO, without containers.
 //!
-//! [`install`] brings the programs into a cache outside the checkout, once. [`Server`] is one server with a folder and
+//! [`install()`] brings the programs into a cache outside the checkout, once. [`Server`] is one server with a folder and
 //! a port of its own; [`Servers`] is one of each kind. Several may run at once. What a test started ends with the value
 //! that stands for it, and also when the test's process is killed; what `cargo xtask services up` started is
 //! [`Life::Detached`] and goes on until it is taken down.

@@ -70,10 +70,8 @@ pub fn install(cache: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn check_go(go: &Path) -> anyhow::Result<()> {
-    let output = Command::new(go)
-        .args(["env", "GOVERSION", "GOTOOLCHAIN"])
-        .output()
-        .context("could not start go")?;
+    let output =
+        Command::new(go).args(["env", "GOVERSION", "GOTOOLCHAIN"]).output().context("could not start go")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut lines = text.lines();
     let (version, toolchain) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
 /// How many lines of a failed command's output are shown.
 const TAIL: usize = 15;
@@ -31,7 +31,7 @@ pub fn provide(tools: &[&Tool]) -> anyhow::Result<()> {
     if missing(tools) == 0 {
         return Ok(());
     }
-    let absent: Vec<&&Tool> = tools.iter().filter(|tool| !(tool.found)()).collect();
+    let absent: Vec<&Tool> = tools.iter().copied().filter(|tool| !(tool.found)()).collect();
     let packages: Vec<&str> = absent.iter().flat_map(|tool| tool.debian).copied().collect();
     if is_root() && on_path("apt-get").is_some() {
         eprintln!("installing Debian packages: {}", packages.join(" "));
@@ -42,6 +42,10 @@ pub fn provide(tools: &[&Tool]) -> anyhow::Result<()> {
             return Ok(());
         }
     }
+    Err(remedies(&absent))
+}
+
+fn remedies(absent: &[&Tool]) -> anyhow::Error {
     let lines: Vec<String> = absent
         .iter()
         .map(|tool| {
@@ -52,7 +56,7 @@ pub fn provide(tools: &[&Tool]) -> anyhow::Result<()> {
             )
         })
         .collect();
-    bail!("something is missing on this machine:\n{}", lines.join("\n"))
+    anyhow!("something is missing on this machine:\n{}", lines.join("\n"))
 }
 
 fn apt(packages: &[&str]) -> anyhow::Result<()> {
@@ -123,22 +127,27 @@ pub fn is_root() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tool, provide};
+    use super::{Tool, provide, remedies};
 
-    fn never() -> bool {
-        false
+    const TOOL: Tool = Tool {
+        name: "frobnicator",
+        why: "frobnicates",
+        found: || true,
+        debian: &["frob", "libfrob"],
+        otherwise: "build it",
+    };
+
+    #[test]
+    fn what_is_there_is_not_asked_for() {
+        provide(&[&TOOL]).expect("it is found");
     }
 
     #[test]
     fn an_error_names_the_packages() {
-        let tool = Tool {
-            name: "frobnicator",
-            why: "frobnicates",
-            found: never,
-            debian: &["souk-has-no-such-package"],
-            otherwise: "build it",
-        };
-        let error = format!("{:#}", provide(&[&tool]).expect_err("it cannot be found"));
-        assert!(error.contains("souk-has-no-such-package"), "{error}");
+        let error = remedies(&[&TOOL]).to_string();
+        assert!(
+            error.contains("frobnicator (frobnicates)") && error.contains("install frob libfrob`"),
+            "{error}"
+        );
     }
 }

@@ -97,6 +97,7 @@ impl ArchiveSink {
                     consumer.commit(partition, next_offset).await?;
                     // Wide enough for a kill to fall between the position and the object.
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    fault::crash_point("archive.encoded");
                 }
                 let end = self.parts.keeper.put(closing).await?;
                 closing.stored = Some(end);

@@ -63,7 +63,7 @@ async fn a_closed_gate_says_what_is_waited_for() {
         let document = json(body);
         assert_eq!(document["status"], "unavailable");
         let check = &document["checks"]["kafka"];
-        assert_eq!(check["detail"], "waiting for localhost:9092: connection refused");
+        assert_eq!(check["detail"], "waiting: localhost:9092: connection refused");
         assert!(check["waitingSeconds"].is_u64(), "{check}");
     }
     let answer = ask(address, "/things/1").await;
@@ -71,7 +71,7 @@ async fn a_closed_gate_says_what_is_waited_for() {
     assert!(head.starts_with("HTTP/1.1 503 ") && head.to_lowercase().contains("retry-after: 2"), "{head}");
     let problem = json(body);
     assert_eq!(problem["code"], "overloaded");
-    assert!(problem["detail"].as_str().unwrap().contains("waits for kafka: localhost:9092"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("waits for kafka (localhost:9092"), "{problem}");
 
     let answer = ask(address, "/events/stream").await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

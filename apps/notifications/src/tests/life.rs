@@ -1,8 +1,13 @@
 //! Heartbeats, drain, refusals, and a pump that does not give up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use souk_http::{HealthCheck as _, Status};
+use souk_ports::EventLog;
+
 use crate::NotificationsConfig;
+use crate::health::StreamHealth;
 use crate::pump::PumpState;
 use crate::testing::{DEADLINE, FakeLog, Instance, assert_exactly};
 
@@ -172,6 +177,24 @@ async fn the_pump_survives_a_log_that_fails() {
     assert_exactly(&client.places(), &all);
     instance.until(|instance| *instance.pump.lock() == PumpState::Following).await;
     assert!(instance.hub.metrics.pump_failures.get() >= 3);
+}
+
+#[tokio::test]
+async fn a_log_that_goes_away_degrades_the_stream_and_readers_stay() {
+    let log = FakeLog::new(1, 2);
+    let instance = Instance::with_ring(&log, 1 << 20).await;
+    let mut client = instance.open("", None).await;
+    log.fail(1_000_000);
+    instance.until(|instance| matches!(*instance.pump.lock(), PumpState::Failing(_))).await;
+    let port: Arc<dyn EventLog> = Arc::new(log.clone());
+    let health = StreamHealth { hub: instance.hub.clone(), log: port, pump: instance.pump.clone() };
+    let away = health.check().await;
+    assert_eq!((away.status(), away.ready), (Status::Degraded, true), "{away:?}");
+    log.fail(0);
+    let place = log.append(0, "a", "ProductCreated");
+    client.events(1).await;
+    assert_exactly(&client.places(), &[place]);
+    assert_eq!(health.check().await.status(), Status::Ok);
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ impl<'a> Row<'a> {
             setting.defaults.iter().map(|(role, default)| (role.name().to_owned(), json!(default))).collect();
         json!({
             "name": setting.name, "value": self.value, "defaults": defaults, "source": kind, "from": from,
-            "used": self.is_used(), "readBy": self.readers(), "help": setting.help,
+            "file": setting.file, "used": self.is_used(), "readBy": self.readers(), "help": setting.help,
         })
     }
 }

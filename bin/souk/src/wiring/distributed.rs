@@ -131,18 +131,18 @@ impl Config {
             && matches!(role, Role::Up | Role::Monolith | Role::Api)
         {
             let place = postgres.address();
-            stores.push(Store { name: "catalog", place, holds: "products, events to publish (Postgres)" });
+            stores.push(Store { name: "catalog", place, holds: "products (Postgres)" });
         }
         let place = format!("{} at {}", self.kafka.topic, self.kafka.brokers);
-        stores.push(Store { name: "event log", place, holds: "every event (Kafka)" });
+        stores.push(Store { name: "event log", place, holds: "events (Kafka)" });
         if matches!(role, Role::Up | Role::Monolith | Role::Analytics) {
             let at = |endpoint: &Option<String>| endpoint.clone().unwrap_or_else(|| "AWS".to_owned());
             let AwsConfig { recent_table, aggregates_table, bucket, dynamo_endpoint, s3_endpoint, .. } =
                 &self.aws;
             let place = format!("{recent_table}, {aggregates_table} at {}", at(dynamo_endpoint));
-            stores.push(Store { name: "event store", place, holds: "recent events, aggregates (DynamoDB)" });
+            stores.push(Store { name: "event store", place, holds: "DynamoDB" });
             let place = format!("{bucket} at {}", at(s3_endpoint));
-            stores.push(Store { name: "archive", place, holds: "every event (Parquet on S3)" });
+            stores.push(Store { name: "archive", place, holds: "every event (Parquet)" });
         }
         stores
     }

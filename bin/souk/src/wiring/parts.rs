@@ -63,9 +63,10 @@ impl Part for RelayPart {
             ),
             RelayState::Leading => (Status::Ok, "publishes to Kafka".to_owned()),
             RelayState::Standby => (Status::Ok, "stands by: another instance publishes".to_owned()),
-            RelayState::Waiting(reason) => {
-                (Status::Degraded, format!("waiting for {reason}; writes go on, events wait in Postgres"))
-            }
+            RelayState::Waiting(reason) => (
+                Status::Degraded,
+                format!("waiting, while writes go on and events wait in Postgres: {reason}"),
+            ),
             RelayState::Stopped(reason) => (Status::Degraded, reason.clone()),
         };
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);

@@ -44,8 +44,16 @@ impl Site {
             ..NotificationsConfig::default()
         };
         stream.validate().map_err(Failure::Usage)?;
-        let mut figures =
-            AnalyticsConfig { archive_max_age: settings.archive_max_age, ..AnalyticsConfig::default() };
+        let figures = if settings.distributed.is_some() {
+            AnalyticsConfig::distributed()
+        } else {
+            AnalyticsConfig::default()
+        };
+        let mut figures = AnalyticsConfig {
+            archive_max_age: settings.archive_max_age,
+            recent_retention: settings.recent_events_retention,
+            ..figures
+        };
         if let Some(distributed) = &settings.distributed {
             distributed.analytics_client_id(settings.role).clone_into(&mut figures.client_id);
         }

@@ -45,7 +45,7 @@ where
 {
     let began = Instant::now();
     let mut pause = FIRST;
-    waits.set(name, "its first answer");
+    waits.set(name, "the first answer is not there yet");
     let mut told = false;
     loop {
         let attempt = match tokio::time::timeout(PATIENCE, connect()).await {
@@ -108,7 +108,7 @@ mod tests {
                 more => panic!("attempt {more}"),
             }
         });
-        assert_eq!(seen.await.as_deref(), Ok("waiting for localhost:9092: connection refused"));
+        assert_eq!(seen.await.as_deref(), Ok("waiting: localhost:9092: connection refused"));
         assert!(!waits.clear("kafka"), "it is there and still waited for");
     }
 

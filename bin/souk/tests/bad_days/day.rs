@@ -13,7 +13,7 @@ use crate::servers::{Links, Turn, turn};
 use crate::service::Role;
 
 /// How long the stream and analytics may take to catch up at the end of a day, after the worst of them.
-const CATCHES_UP_WITHIN: Duration = Duration::from_secs(120);
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(180);
 
 /// An installation under load.
 pub struct Day {
@@ -86,7 +86,7 @@ impl Day {
     /// Waits until events that are written from now on come out of the stream: everything in between works.
     pub fn goes_on(&self, when: &str) {
         /// More than what may have been under way.
-        const ENOUGH: u64 = 60;
+        const ENOUGH: u64 = 40;
         let before = self.events();
         let began = Instant::now();
         while self.events() < before + ENOUGH {

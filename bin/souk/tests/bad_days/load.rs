@@ -10,9 +10,9 @@ use crate::support::Client;
 
 /// Writers at once: enough that batches hold several units, of which some have been answered and others not.
 const WRITERS: u64 = 6;
-/// Between two requests of a writer: DynamoDB Local counts some hundred items per second, and what it has not counted
-/// has to be waited for at the end.
-const PACE: Duration = Duration::from_millis(25);
+/// Between two requests of a writer: DynamoDB Local takes some hundred items per second, several for each event, and
+/// what it has not taken has to be waited for at the end.
+const PACE: Duration = Duration::from_millis(100);
 /// Between two attempts at an api that is not there.
 const RETRY: Duration = Duration::from_millis(50);
 

@@ -27,6 +27,7 @@ fn the_checks_find_counting_without_the_offset_guard() {
     assert_found("count-without-guard", "aggregates.stored", 61, r#""check":"aggregates""#);
 }
 
+/// With the bug, the point is passed once more between the position and the object: every second visit tells.
 #[test]
 fn the_checks_find_positions_committed_before_the_archive_object() {
     assert_found("commit-before-put", "archive.encoded", 62, r#""check":"archive-chain""#);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::support::Client;
 
 /// How long a service may take to become ready or to end: a broken server may have to come back first.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Lines of its log that a failing test shows.
 const SHOWN: usize = 12;
 

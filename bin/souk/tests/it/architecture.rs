@@ -12,6 +12,12 @@ const SHARED_APPS: &[(&str, &[&str])] = &[
     ("souk-analytics", &["souk-audit"]),
 ];
 
+/// What only tests and `xtask` use: no service starts servers or breaks connections.
+const TEST_BEDS: &[&str] = &["souk-servers", "souk-fault-proxy", "souk-conformance"];
+
+/// The adapters, as code names them.
+const ADAPTERS: &[&str] = &["souk_embedded", "souk_distributed", "souk_postgres", "souk_kafka", "souk_aws"];
+
 /// Files that may be longer than [`LONGEST`], each with the reason.
 const LONGER: &[(&str, &str)] =
     &[("apps/api/src/fields/tests.rs", "a case for each rule of each field, read side by side")];
@@ -68,6 +74,10 @@ fn members() -> Vec<Member> {
 /// Tells whether `from` may depend on `to`; the folders are `bin/souk`, `apps/api` and so on.
 fn may_depend(from: &Member, to: &Member, in_tests: bool) -> bool {
     let layer = |member: &Member| member.folder.split('/').next().unwrap_or_default().to_owned();
+    if TEST_BEDS.contains(&to.name.as_str()) {
+        return in_tests || layer(from) == "xtask" || TEST_BEDS.contains(&from.name.as_str());
+    }
+    let distributed = |member: &Member| member.folder.starts_with("infra/distributed");
     match (layer(from).as_str(), layer(to).as_str()) {
         (_, "contract") | ("bin", "apps" | "infra") => true,
         // Who asks another app over HTTP in its tests speaks its manners.
@@ -75,6 +85,8 @@ fn may_depend(from: &Member, to: &Member, in_tests: bool) -> bool {
         ("apps", "apps") => SHARED_APPS
             .iter()
             .any(|(shared, users)| *shared == to.name && users.contains(&from.name.as_str())),
+        // The relay works between Postgres and Kafka.
+        ("infra", "infra") if distributed(from) && distributed(to) => true,
         // Tests need something that answers; the suite is made for the adapters' tests.
         ("apps" | "infra", "infra") => in_tests,
         // Developers start by hand the servers that tests start.
@@ -113,7 +125,15 @@ fn an_arrow_the_wrong_way_is_noticed() {
     let (embedded, ports) =
         (member("souk-embedded", "infra/embedded"), member("souk-ports", "contract/ports"));
     let (http, bin) = (member("souk-http", "apps/http"), member("souk", "bin/souk"));
+    let (servers, kafka) =
+        (member("souk-servers", "infra/servers"), member("souk-kafka", "infra/distributed/kafka"));
+    let relay = member("souk-distributed", "infra/distributed");
     for (from, to) in [
+        (&bin, &servers),
+        (&kafka, &servers),
+        (&kafka, &embedded),
+        (&embedded, &kafka),
+        (&api, &kafka),
         (&api, &embedded),
         (&api, &audit),
         (&ports, &api),
@@ -124,10 +144,17 @@ fn an_arrow_the_wrong_way_is_noticed() {
     ] {
         assert!(!may_depend(from, to, false), "{} -> {}", from.name, to.name);
     }
-    for (from, to) in [(&api, &http), (&api, &ports), (&bin, &embedded), (&embedded, &ports)] {
+    for (from, to) in [
+        (&api, &http),
+        (&api, &ports),
+        (&bin, &embedded),
+        (&bin, &kafka),
+        (&relay, &kafka),
+        (&embedded, &ports),
+    ] {
         assert!(may_depend(from, to, false), "{} -> {}", from.name, to.name);
     }
-    assert!(may_depend(&api, &embedded, true));
+    assert!(may_depend(&api, &embedded, true) && may_depend(&bin, &servers, true));
 }
 
 #[test]
@@ -144,10 +171,11 @@ fn only_the_wiring_names_an_adapter() {
     let mut found = Vec::new();
     each_source(&root(), &mut |path, text| {
         let wires = path.starts_with("bin/souk/") || path.starts_with("infra/");
-        let test = path.contains("/tests/") || path.contains("/tests.rs") || path.contains("/testing");
+        // Examples are run by hand, like tests.
+        let test = ["/tests/", "/tests.rs", "/testing", "/examples/"].iter().any(|part| path.contains(part));
         // What follows the tests' module of a file is compiled for tests only.
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        if !wires && !test && code.contains("souk_embedded") {
+        if !wires && !test && ADAPTERS.iter().any(|adapter| code.contains(adapter)) {
             found.push(path.to_owned());
         }
     });

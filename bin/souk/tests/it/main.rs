@@ -2,7 +2,7 @@
 //!
 //! - `architecture`: which crate may depend on which, and how long a file may be.
 //! - `settings`, `services_settings`: what is refused before anything starts.
-//! - `help`: every command explains itself.
+//! - `help`: every command explains itself; `docs`: the guide tells every setting as it is.
 //! - `read_only`: a data folder that cannot be written.
 //! - `services`: each service on its own against the real servers; `monolith`: all on one port.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
@@ -11,6 +11,8 @@
 
 mod architecture;
 mod crash;
+mod docs;
+mod doctor;
 mod help;
 mod monolith;
 mod read_only;

@@ -28,7 +28,7 @@ fn started_in_any_order_the_guides_commands_answer() {
                 .filter(|detail| detail.contains(servers.get("KAFKA_TOPIC")))
                 .map(str::to_owned)
         });
-        assert!(waiting.starts_with("waiting for "), "{waiting}");
+        assert!(waiting.starts_with("waiting: "), "{waiting}");
         assert!(service.check("kafka")["waitingSeconds"].is_u64());
     }
     let refused = analytics.get("/summary");
@@ -86,14 +86,14 @@ fn without_kafka_the_api_takes_writes_and_their_events_are_published_later() {
     for _ in 0..3 {
         assert_eq!(api.client().post("/products", GUIDES_PRODUCT).status, 201);
     }
-    let health = eventually("the waiting events are counted", || {
+    let health = eventually("the waiting events are counted, and it is said why", || {
         let health = api.get("/health").json();
-        (health["checks"]["relay"]["waitingEvents"] == 3).then_some(health)
+        let relay = &health["checks"]["relay"];
+        let named = relay["detail"].as_str().is_some_and(|detail| detail.contains(&nobody));
+        (named && relay["waitingEvents"] == 3).then_some(health)
     });
     assert_eq!(health["status"], "degraded", "{health}");
     assert!(health["checks"]["relay"]["oldestSeconds"].is_u64(), "{health}");
-    let detail = health["checks"]["relay"]["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains(&nobody) && detail.contains("writes go on"), "{detail}");
     assert!(api.get("/metrics").text().contains("souk_outbox_waiting_events 3"));
     assert_eq!(api.terminate().code(), Some(0));
 

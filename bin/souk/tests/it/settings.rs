@@ -80,7 +80,7 @@ fn refuses_misspelt_names_and_names_the_right_one() {
     for (wrong, right) in [
         ("LOW_STOCK_TRESHOLD", "LOW_STOCK_THRESHOLD"),
         ("NOTIFICATION_PORT", "NOTIFICATIONS_PORT"),
-        ("DATABSE_URL", "DATABASE_URL"),
+        ("DATA_DRI", "DATA_DIR"),
         ("KAFKA_BROKER", "KAFKA_BROKERS"),
         ("BIND_ADRESS", "BIND_ADDRESS"),
     ] {

@@ -76,4 +76,3 @@ fn delta(number: u64, offset: u64) -> ItemDelta {
     };
     ItemDelta { key, first: offset, last: offset, measures }
 }
-

@@ -20,9 +20,12 @@ pub async fn examine_dynamodb(config: &AwsConfig, findings: Findings<'_>) {
     const REMEDY: &str = "start the server, or correct DYNAMO_ENDPOINT";
     let states = match tables::check_tables(config).await {
         Ok(states) => states,
-        Err(ConnectError::Unreachable(text)) => return findings(Finding::unreachable("dynamodb", text, REMEDY)),
+        Err(ConnectError::Unreachable(text)) => {
+            return findings(Finding::unreachable("dynamodb", text, REMEDY));
+        }
         Err(ConnectError::Refused(text)) => {
-            let remedy = "correct AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or what they may do";
+            let remedy =
+                "correct AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or what they may do";
             return findings(Finding::fail("dynamodb", text, remedy));
         }
     };
@@ -32,7 +35,8 @@ pub async fn examine_dynamodb(config: &AwsConfig, findings: Findings<'_>) {
         findings(match state {
             TableState::Fits => Finding::ok(&name, "its keys and indexes fit"),
             TableState::Absent => {
-                let remedy = "start `souk analytics` or `souk up`, which makes it, or correct the table's name";
+                let remedy =
+                    "start `souk analytics` or `souk up`, which makes it, or correct the table's name";
                 Finding::warn(&name, "there is no such table yet", remedy)
             }
             TableState::Differs(why) => {
@@ -74,7 +78,9 @@ pub async fn examine_archive(config: &AwsConfig, findings: Findings<'_>) {
             return findings(Finding::unreachable("archive", text, remedy));
         }
         Err(ConnectError::Refused(text)) if text.contains("does not exist") => {
-            let remedy = "start `souk analytics` or `souk up`, which makes it, or correct ARCHIVE_BUCKET_NAME";
+            let text = text.split(": start").next().unwrap_or_default();
+            let remedy =
+                "start `souk analytics` or `souk up`, which makes it, or correct ARCHIVE_BUCKET_NAME";
             return findings(Finding::warn("archive", text, remedy));
         }
         Err(ConnectError::Refused(text)) => {
@@ -97,7 +103,9 @@ async fn create_only(store: &dyn ObjectStore, probe: &Path) -> Finding {
     };
     let (first, second) = match put(b"written by souk doctor\n").await {
         Ok(_) => (Ok(()), put(b"overwritten\n").await),
-        Err(error) => (Err(error), Err(Error::NotImplemented { operation: String::new(), implementer: String::new() })),
+        Err(error) => {
+            (Err(error), Err(Error::NotImplemented { operation: String::new(), implementer: String::new() }))
+        }
     };
     let removed = store.delete(probe).await;
     match (first, second) {

@@ -8,8 +8,7 @@ use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, IndexStatus, KeySchemaElement, KeyType,
     Projection, ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveDescription,
-    TimeToLiveSpecification,
-    TimeToLiveStatus,
+    TimeToLiveSpecification, TimeToLiveStatus,
 };
 
 use crate::error::{code, connect_error};

@@ -1,7 +1,8 @@
 //! Prints how fast the producer publishes by transaction size, how fast a group and a tail take it in, and how long
 //! a lone event is on its way.
 //!
-//! `cargo run --release -p souk-kafka --example rates`, with `KAFKA_BROKERS` set.
+//! `cargo run --release -p souk-kafka --example rates`, with `KAFKA_BROKERS` set. With `idle` as its argument it joins
+//! three groups and follows the log as services do, does nothing for ten seconds, and prints what that takes.
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ async fn main() -> Result<(), Failure> {
     let mut config = KafkaConfig::new(brokers, "rates");
     config.topic = format!("rates-{}", Uuid::now_v7());
     ensure_topics(&config).await?;
+    if std::env::args().nth(1).as_deref() == Some("idle") {
+        return idle(config).await;
+    }
     let mut producer = TransactionalProducer::start(&config, &config.topic).await?;
     let mut total = 0;
     for size in [1, 100, 1_000, 5_000, 10_000] {
@@ -40,6 +44,29 @@ async fn main() -> Result<(), Failure> {
     read(&log, total).await?;
     on_its_way(&log, &mut producer).await?;
     println!("memory: {}", memory()?);
+    Ok(())
+}
+
+async fn idle(config: KafkaConfig) -> Result<(), Failure> {
+    let log = KafkaEventLog::connect(config).await?;
+    let group = Uuid::now_v7();
+    let mut groups = Vec::new();
+    for name in ["recent", "aggregates", "archive"] {
+        groups.push(log.consumer(&format!("{group}-{name}")).await?);
+    }
+    let _tail = log.tail(&[]).await?;
+    for seconds in 0..10 {
+        for consumer in &mut groups {
+            drop(consumer.next(Duration::from_millis(300)).await?);
+        }
+        if seconds == 0 || seconds == 9 {
+            let ticks = std::fs::read_to_string("/proc/self/stat")?;
+            let ticks: Vec<&str> = ticks.split_whitespace().skip(13).take(2).collect();
+            println!("memory: {}, processor time in ticks: {}", memory()?, ticks.join(" + "));
+        }
+    }
+    drop(groups);
+    log.close(Duration::from_secs(5)).await;
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! somebody has to act, and the text says how.
 
 mod assignment;
+mod callbacks;
 mod member;
 
 use std::sync::{Arc, mpsc as threads};

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use souk_ports::{Finding, Findings};
@@ -12,6 +13,7 @@ use tokio::runtime::Handle;
 use crate::config::KafkaConfig;
 use crate::context::Context;
 use crate::error::{is_refusal, sentence};
+use crate::polling::listen;
 use crate::producer::TRANSACTION_TIMEOUT;
 use crate::topics::{TopicReport, inspect_topics};
 use crate::{ConnectError, blocking};
@@ -76,11 +78,14 @@ fn brokers(config: &KafkaConfig) -> Result<Brokers, Finding> {
     };
     config.validate().map_err(|error| refuse(error.to_string()))?;
     let context = Context::default();
-    let client: AdminClient<Context> = config
-        .client()
-        .create_with_context(context.clone())
-        .map_err(|error| refuse(sentence("cannot use the settings for Kafka", &error, None)))?;
-    let metadata = client.inner().fetch_metadata(None, PATIENCE).map_err(|error| {
+    let unusable = |error| refuse(sentence("cannot use the settings for Kafka", &error, None));
+    // An admin client keeps to itself why it cannot connect.
+    let probe: BaseConsumer<Context> =
+        config.client().create_with_context(context.clone()).map_err(unusable)?;
+    let client: AdminClient<Context> =
+        config.client().create_with_context(Context::default()).map_err(unusable)?;
+    let metadata = probe.fetch_metadata(None, PATIENCE).map_err(|error| {
+        listen(&probe);
         let text = sentence(&format!("cannot reach {}", config.brokers), &error, context.trouble.reason());
         if error.rdkafka_error_code().is_some_and(is_refusal) || context.trouble.is_refusal() {
             refuse(text)

@@ -9,10 +9,10 @@ use souk_ports::{
 };
 use uuid::Uuid;
 
-use crate::committer::Shared;
 use crate::list;
 use crate::readers::Readers;
 use crate::rows::{self, COLUMNS, read};
+use crate::shared::Shared;
 
 /// Products and their events in one database.
 pub(crate) struct PostgresCatalog {

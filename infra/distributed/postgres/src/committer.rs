@@ -5,20 +5,19 @@
 //! can be shorter than a timer's tick.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use souk_ports::{ExecuteError, Outcome, PortError, UnitOfWork, fault};
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{Notify, oneshot};
+use souk_ports::{ExecuteError, PortError, UnitOfWork, fault};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::connect::{self, ConnectError, Server};
+use crate::connect::{self, ConnectError};
 use crate::failure::{self, Failure};
-use crate::queue::{Gathered, Job, Queue, Reply};
+use crate::queue::{Gathered, Reply};
 use crate::resolve::{Resolution, resolve};
-use crate::writer::{Outcomes, Prepared, Rules, Writer};
+use crate::shared::{Answers, Shared};
+use crate::writer::{Outcomes, Prepared, Writer};
 
 /// Units in a usual batch from which on a small one is worth waiting for: the answers of the last commit bring the next
 /// requests in, and committing the first few of them alone would cost a sync for each handful. A lone writer never
@@ -39,90 +38,6 @@ const MAX_TRIES: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause between two attempts to connect: a server that is back is used within two seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// Answers on their way to those who wait.
-pub(crate) type Answers = Vec<(Reply, Result<Outcome, ExecuteError>)>;
-
-/// What the committers share.
-pub(crate) struct Shared {
-    pub server: Arc<Server>,
-    pub queue: Queue,
-    pub rules: Rules,
-    /// Committers that have a session.
-    connected: AtomicUsize,
-    /// Why there is none, or what else is wrong.
-    problem: Mutex<Option<String>>,
-    /// Held while a batch is gathered: what comes meanwhile goes into one batch, not into a handful of small ones.
-    gathering: tokio::sync::Mutex<()>,
-    /// Batches being committed now.
-    in_flight: AtomicUsize,
-    /// Notified when one of them is done.
-    finished: Notify,
-    /// Notified after each commit with events.
-    pub committed: Arc<Notify>,
-    answers: UnboundedSender<Answers>,
-}
-
-impl Shared {
-    pub fn new(
-        server: Arc<Server>,
-        rules: Rules,
-        committed: Arc<Notify>,
-        answers: UnboundedSender<Answers>,
-    ) -> Self {
-        Self {
-            server,
-            queue: Queue::default(),
-            rules,
-            connected: AtomicUsize::new(0),
-            problem: Mutex::new(None),
-            gathering: tokio::sync::Mutex::new(()),
-            in_flight: AtomicUsize::new(0),
-            finished: Notify::new(),
-            committed,
-            answers,
-        }
-    }
-
-    /// Queues a unit and waits for its commit.
-    pub async fn execute(&self, unit: UnitOfWork) -> Result<Outcome, ExecuteError> {
-        if self.connected.load(Ordering::Acquire) == 0
-            && let Some(problem) = self.problem()
-        {
-            return Err(ExecuteError::Overloaded(problem));
-        }
-        let (reply, answer) = oneshot::channel();
-        self.queue.push(Job { unit, reply })?;
-        answer.await.unwrap_or_else(|_| Err(ExecuteError::OutcomeUnknown("the committer stopped".into())))
-    }
-
-    /// Returns what is wrong.
-    pub fn problem(&self) -> Option<String> {
-        self.problem.lock().clone()
-    }
-
-    fn set_problem(&self, problem: Option<String>) {
-        let mut current = self.problem.lock();
-        if *current == problem {
-            return;
-        }
-        match &problem {
-            Some(problem) => tracing::warn!("writes are refused: {problem}"),
-            None => tracing::info!("writes are accepted again"),
-        }
-        *current = problem;
-    }
-}
-
-/// Gives the answers of committed batches to those who wait. Ends with the committers.
-pub(crate) async fn deliver(mut committed: tokio::sync::mpsc::UnboundedReceiver<Answers>) {
-    while let Some(answers) = committed.recv().await {
-        for (reply, answer) in answers {
-            // Whoever asked may have gone.
-            let _ = reply.send(answer);
-        }
-    }
-}
 
 /// Starts a committer; its first session, or why there is none, comes through `opened`.
 pub(crate) fn start(

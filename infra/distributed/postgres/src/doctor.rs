@@ -87,31 +87,33 @@ async fn durability(client: &Client, findings: Findings<'_>) -> Result<(), tokio
     let sql = "SELECT name, reset_val FROM pg_settings \
                WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name";
     for row in client.query(sql, &[]).await? {
-        let (setting, value): (&str, &str) = (row.get(0), row.get(1));
-        let name = format!("postgres.{}", setting.replace('_', "-"));
-        findings(match (setting, value) {
-            ("fsync", "off") => Finding::fail(
-                &name,
-                "off: a power cut destroys the database",
-                "set fsync = on in postgresql.conf and reload",
-            ),
-            ("full_page_writes", "off") => Finding::fail(
-                &name,
-                "off: a power cut can tear pages",
-                "set full_page_writes = on in postgresql.conf and reload, unless the file system writes pages whole",
-            ),
-            ("synchronous_commit", "off") => Finding::ok(
-                &name,
-                "off at the server; souk's sessions switch it on, unless DATABASE_URL's options say otherwise",
-            ),
-            (_, value) => Finding::ok(&name, value),
-        });
+        findings(judge_setting(row.get(0), row.get(1)));
     }
     Ok(())
 }
 
+fn judge_setting(setting: &str, value: &str) -> Finding {
+    let name = format!("postgres.{}", setting.replace('_', "-"));
+    match (setting, value) {
+        ("fsync", "off") => Finding::fail(
+            &name,
+            "off: a power cut destroys the database",
+            "set fsync = on in postgresql.conf and reload",
+        ),
+        ("full_page_writes", "off") => Finding::fail(
+            &name,
+            "off: a power cut can tear pages",
+            "set full_page_writes = on in postgresql.conf and reload, unless the file system writes pages whole",
+        ),
+        ("synchronous_commit", "off") => Finding::ok(
+            &name,
+            "off at the server; souk's sessions switch it on, unless DATABASE_URL's options say otherwise",
+        ),
+        (_, value) => Finding::ok(&name, value),
+    }
+}
+
 async fn connections(client: &Client, config: &PostgresConfig) -> Result<Finding, tokio_postgres::Error> {
-    const NAME: &str = "postgres.connections";
     let row = client
         .query_one(
             "SELECT current_setting('max_connections')::int8 - current_setting('superuser_reserved_connections')::int8, \
@@ -120,8 +122,12 @@ async fn connections(client: &Client, config: &PostgresConfig) -> Result<Finding
         )
         .await?;
     let (most, used): (i64, i64) = (row.get(0), row.get(1));
-    let free = most - used;
     let needed = i64::try_from(config.committers + config.readers + OTHER_SESSIONS).unwrap_or(i64::MAX);
+    Ok(judge_connections(most, most - used, needed))
+}
+
+fn judge_connections(most: i64, free: i64, needed: i64) -> Finding {
+    const NAME: &str = "postgres.connections";
     let detail = format!("{free} of {most} free; one souk takes up to {needed}");
     let remedy = "raise max_connections, or end sessions that nobody needs (pg_stat_activity)";
     let finding = if free <= 1 {
@@ -131,11 +137,10 @@ async fn connections(client: &Client, config: &PostgresConfig) -> Result<Finding
     } else {
         Finding::ok(NAME, detail)
     };
-    Ok(finding.with("free", free).with("max", most))
+    finding.with("free", free).with("max", most)
 }
 
 async fn open_transactions(client: &Client) -> Result<Finding, tokio_postgres::Error> {
-    const NAME: &str = "postgres.transactions";
     // Those of other databases count too: they hold the same horizon of transaction ids.
     let oldest = client
         .query_opt(
@@ -149,10 +154,15 @@ async fn open_transactions(client: &Client) -> Result<Finding, tokio_postgres::E
             &[],
         )
         .await?;
-    let Some(oldest) = oldest else {
-        return Ok(Finding::ok(NAME, "none is open for long").with("oldestSeconds", 0));
+    Ok(judge_open(oldest.map(|row| (row.get(0), row.get(1)))))
+}
+
+/// Judges the oldest open transaction: its age in seconds and whose it is.
+fn judge_open(oldest: Option<(i64, String)>) -> Finding {
+    const NAME: &str = "postgres.transactions";
+    let Some((age, who)) = oldest else {
+        return Finding::ok(NAME, "none is open for long").with("oldestSeconds", 0);
     };
-    let (age, who): (i64, String) = (oldest.get(0), oldest.get(1));
     let finding = if age >= LONG_OPEN_S {
         Finding::warn(
             NAME,
@@ -164,5 +174,42 @@ async fn open_transactions(client: &Client) -> Result<Finding, tokio_postgres::E
     } else {
         Finding::ok(NAME, format!("the oldest is open for {age} s"))
     };
-    Ok(finding.with("oldestSeconds", age))
+    finding.with("oldestSeconds", age)
+}
+
+#[cfg(test)]
+mod tests {
+    use souk_ports::Level;
+
+    use super::*;
+
+    #[test]
+    fn settings_that_lose_data_fail() {
+        for (setting, value, level) in [
+            ("fsync", "on", Level::Ok),
+            ("fsync", "off", Level::Fail),
+            ("full_page_writes", "off", Level::Fail),
+            ("synchronous_commit", "off", Level::Ok),
+            ("synchronous_commit", "remote_apply", Level::Ok),
+        ] {
+            assert_eq!(judge_setting(setting, value).level, level, "{setting} = {value}");
+        }
+        assert_eq!(judge_setting("full_page_writes", "on").name, "postgres.full-page-writes");
+    }
+
+    #[test]
+    fn few_connections_are_a_warning_and_none_a_failure() {
+        for (free, level) in [(50, Level::Ok), (9, Level::Warn), (1, Level::Fail)] {
+            assert_eq!(judge_connections(97, free, 10).level, level, "{free}");
+        }
+    }
+
+    #[test]
+    fn a_transaction_that_is_open_for_long_is_named() {
+        assert_eq!(judge_open(None).level, Level::Ok);
+        assert_eq!(judge_open(Some((5, "process 7".to_owned()))).level, Level::Ok);
+        let long = judge_open(Some((600, "process 7 (psql, idle in transaction)".to_owned())));
+        assert_eq!(long.level, Level::Warn);
+        assert!(long.detail.contains("process 7 (psql"), "{}", long.detail);
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use souk_domain::tokens;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -60,7 +61,14 @@ async fn lead(server: &Server) -> Result<std::convert::Infallible, String> {
         }
     };
     let done: Result<std::convert::Infallible, Error> = work.await;
-    done.map_err(|error| reason(&error))
+    let Err(error) = done;
+    if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
+        // Terms and documents contradict each other, which nobody but a hand can have done: made anew.
+        let emptied = server.open(Role::Other).await.map_err(|error| error.to_string())?;
+        let sql = "TRUNCATE souk.search_state, souk.search_terms, souk.search_documents";
+        emptied.client.batch_execute(sql).await.map_err(|error| reason(&error))?;
+    }
+    Err(reason(&error))
 }
 
 struct Index {
@@ -160,17 +168,29 @@ impl Index {
                        WHERE t.token = n.token AND t.product = n.product";
             client.execute(sql, &[&work.removed.0, &work.removed.1]).await?;
         }
-        let sql = "INSERT INTO souk.search_terms SELECT * FROM unnest($1::text[], $2::uuid[]) ON CONFLICT DO NOTHING";
-        client.execute(sql, &[&work.added.0, &work.added.1]).await?;
+        // Without ON CONFLICT, whose look-up before each row costs a third of the insert: nobody else writes here.
+        if !work.added.0.is_empty() {
+            let sql = "INSERT INTO souk.search_terms SELECT * FROM unnest($1::text[], $2::uuid[])";
+            client.execute(sql, &[&work.added.0, &work.added.1]).await?;
+        }
         if !work.gone.is_empty() {
             client
                 .execute("DELETE FROM souk.search_documents WHERE product = ANY($1)", &[&work.gone])
                 .await?;
         }
-        let sql = "INSERT INTO souk.search_documents (product, name, sku, tokens) \
-                   SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) ON CONFLICT (product) \
-                   DO UPDATE SET name = excluded.name, sku = excluded.sku, tokens = excluded.tokens";
-        client.execute(sql, &[&work.products, &work.names, &work.skus, &work.tokens]).await?;
+        let Documents { products, names, skus, tokens } = &work.changed;
+        if !products.is_empty() {
+            let sql = "UPDATE souk.search_documents d SET name = n.name, sku = n.sku, tokens = n.tokens FROM \
+                       unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS n (product, name, sku, tokens) \
+                       WHERE d.product = n.product";
+            client.execute(sql, &[products, names, skus, tokens]).await?;
+        }
+        let Documents { products, names, skus, tokens } = &work.new;
+        if !products.is_empty() {
+            let sql = "INSERT INTO souk.search_documents (product, name, sku, tokens) \
+                       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])";
+            client.execute(sql, &[products, names, skus, tokens]).await?;
+        }
         client.batch_execute("COMMIT").await
     }
 }
@@ -201,6 +221,13 @@ struct Work<'a> {
     removed: (Vec<&'a str>, Vec<Uuid>),
     added: (Vec<String>, Vec<Uuid>),
     gone: Vec<Uuid>,
+    changed: Documents<'a>,
+    new: Documents<'a>,
+}
+
+/// Documents as one array for each column.
+#[derive(Default)]
+struct Documents<'a> {
     products: Vec<Uuid>,
     names: Vec<&'a str>,
     skus: Vec<Option<&'a str>>,
@@ -214,18 +241,19 @@ impl<'a> Work<'a> {
         for row in rows {
             let id: Uuid = row.get(0);
             let (name, sku): (Option<&str>, Option<&str>) = (row.get(1), row.get(2));
-            let old: Vec<&str> =
-                row.get::<_, Option<&str>>(3).unwrap_or_default().split_whitespace().collect();
+            let stored: Option<&str> = row.get(3);
+            let old: Vec<&str> = stored.unwrap_or_default().split_whitespace().collect();
             let new = name.map(|name| tokens([name].into_iter().chain(sku))).unwrap_or_default();
             for word in old.iter().filter(|word| !new.iter().any(|kept| kept == *word)) {
                 work.removed.0.push(word);
                 work.removed.1.push(id);
             }
             if let Some(name) = name {
-                work.products.push(id);
-                work.names.push(name);
-                work.skus.push(sku);
-                work.tokens.push(new.iter().flat_map(|word| [" ", word.as_str()]).collect());
+                let documents = if stored.is_some() { &mut work.changed } else { &mut work.new };
+                documents.products.push(id);
+                documents.names.push(name);
+                documents.skus.push(sku);
+                documents.tokens.push(new.iter().flat_map(|word| [" ", word.as_str()]).collect());
                 added.extend(
                     new.into_iter().filter(|word| !old.contains(&word.as_str())).map(|word| (word, id)),
                 );

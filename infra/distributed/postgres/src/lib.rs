@@ -36,6 +36,7 @@ mod readers;
 mod resolve;
 mod rows;
 mod search;
+mod shared;
 mod sql;
 mod sweep;
 mod tls;
@@ -51,11 +52,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::PostgresCatalog;
-use crate::committer::Shared;
 pub use crate::config::PostgresConfig;
 pub use crate::connect::ConnectError;
 use crate::connect::{Role, Server};
 use crate::readers::Readers;
+use crate::shared::Shared;
 use crate::writer::Rules;
 
 /// The database, connected; cheap to clone. Ends its work when the last clone is dropped.
@@ -102,7 +103,7 @@ impl Postgres {
         let writers = Arc::new(Shared::new(server.clone(), rules, committed.clone(), answers));
         let postgres = Self::over(&config, server.clone(), clock.clone(), committed, Some(writers.clone()));
         let Inner { tasks, stop, threads, .. } = &*postgres.inner;
-        tokio::spawn(committer::deliver(given));
+        tokio::spawn(shared::deliver(given));
         let mut openings = Vec::new();
         for number in 0..config.committers {
             let (opened, opening) = oneshot::channel();

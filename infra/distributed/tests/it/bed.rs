@@ -159,8 +159,7 @@ pub async fn insert_into(client: &Client, leaf: usize, product: Uuid, version: u
 
 /// Adds a row to the leaf of the current epoch, as a committer does.
 pub async fn insert(client: &Client, product: Uuid, version: u64) {
-    let epoch: i64 =
-        client.query_one("SELECT epoch FROM souk.outbox_epoch", &[]).await.unwrap().get(0);
+    let epoch: i64 = client.query_one("SELECT epoch FROM souk.outbox_epoch", &[]).await.unwrap().get(0);
     insert_into(client, usize::try_from(epoch % 4).unwrap(), product, version).await;
 }
 

@@ -45,7 +45,8 @@ impl DistributedFixture {
         let archive = archive.expect("MINIO_ENDPOINT can be reached");
         let archive = Arc::new(PrefixStore::new(archive, names.folder.as_str()));
         // Leaves come round all the time, so that every promise is kept across it.
-        let config = RelayConfig { rotation: rotation(50), transactional_id: names.transactional_id(), ..config() };
+        let config =
+            RelayConfig { rotation: rotation(50), transactional_id: names.transactional_id(), ..config() };
         let sinks = KafkaSinks::new(names.kafka.clone(), names.transactional_id());
         let relay = Running::start(config, Arc::new(postgres.clone()), Arc::new(sinks));
         Self { postgres, relay, log, store, archive, setup, names }

@@ -9,6 +9,7 @@ mod bed;
 mod conformance;
 mod memory_sink;
 mod names;
+mod on_kafka;
 mod ordering;
 mod planted;
 mod recovery;

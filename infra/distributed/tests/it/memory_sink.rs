@@ -9,7 +9,8 @@ use souk_distributed::{Outgoing, SendError, Sink, Sinks};
 use souk_domain::Timestamp;
 use souk_events::LogId;
 use souk_ports::{
-    ErrorKind, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, PortError, ReadLimit, Tail,
+    ErrorKind, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, PortError, ReadLimit,
+    Tail,
 };
 use uuid::Uuid;
 
@@ -127,7 +128,12 @@ impl EventLog for MemoryReader {
         Ok(vec![PartitionBounds { earliest: 0, next, last_appended_at: None }])
     }
 
-    async fn read(&self, partition: Partition, from: Offset, limit: ReadLimit) -> Result<Vec<LogRecord>, PortError> {
+    async fn read(
+        &self,
+        partition: Partition,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<Vec<LogRecord>, PortError> {
         let state = self.0.state.lock().unwrap();
         let records = (0..).zip(&state.events).skip(from as usize).take(limit.records.min(100));
         let record = |(offset, event): (u64, &Outgoing)| {

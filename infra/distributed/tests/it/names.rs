@@ -82,7 +82,9 @@ pub fn remove_topics(kafka: &KafkaConfig) {
 
 /// Asks DynamoDB Local, which looks for a signature and does not verify it: no client is needed.
 fn remove_tables(aws: &AwsConfig) {
-    let Some(address) = aws.dynamo_endpoint.as_ref().and_then(|url| url.strip_prefix("http://")) else { return };
+    let Some(address) = aws.dynamo_endpoint.as_ref().and_then(|url| url.strip_prefix("http://")) else {
+        return;
+    };
     for table in [&aws.recent_table, &aws.aggregates_table] {
         let body = format!(r#"{{"TableName":"{table}"}}"#);
         let request = format!(

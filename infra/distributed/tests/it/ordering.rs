@@ -16,8 +16,10 @@ async fn started(database: &Arc<Database>) -> (Running, Arc<MemoryLog>) {
 }
 
 async fn published(log: &MemoryLog, product: Uuid, version: u64) {
-    eventually("an event to be published", || async { log.versions(product).contains(&version).then_some(()) })
-        .await;
+    eventually("an event to be published", || async {
+        log.versions(product).contains(&version).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

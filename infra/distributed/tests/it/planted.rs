@@ -23,12 +23,18 @@ fn a_cursor_over_seq_turns_late_rows_red() {
 #[test]
 fn a_horizon_of_transactions_turns_order_red() {
     assert!(passes("ordering::transactions_that_commit_out_of_order_keep_a_product_in_order", "none"));
-    assert!(!passes("ordering::transactions_that_commit_out_of_order_keep_a_product_in_order", "relay-xmin-horizon"));
+    assert!(!passes(
+        "ordering::transactions_that_commit_out_of_order_keep_a_product_in_order",
+        "relay-xmin-horizon"
+    ));
 }
 
 #[test]
 fn a_horizon_of_transactions_turns_open_transactions_red() {
-    assert!(!passes("ordering::a_transaction_left_open_on_another_table_holds_nothing_up", "relay-xmin-horizon"));
+    assert!(!passes(
+        "ordering::a_transaction_left_open_on_another_table_holds_nothing_up",
+        "relay-xmin-horizon"
+    ));
 }
 
 #[test]

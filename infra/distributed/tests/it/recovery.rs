@@ -127,7 +127,8 @@ async fn a_relay_without_kafka_says_so_and_counts_what_waits() {
     let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
     log.set_unreachable(true);
     let relay = start(&database, &log);
-    let waits = |state: &RelayState| matches!(state, RelayState::Waiting(why) if why.contains("KAFKA_BROKERS"));
+    let waits =
+        |state: &RelayState| matches!(state, RelayState::Waiting(why) if why.contains("KAFKA_BROKERS"));
     relay.until("it to wait for Kafka", waits).await;
     let (client, product) = (database.client().await, Uuid::now_v7());
     for version in 1..=7 {
@@ -141,7 +142,8 @@ async fn a_relay_without_kafka_says_so_and_counts_what_waits() {
     log.set_unreachable(false);
     all_once(&log, product, 7).await;
     relay.leads().await;
-    eventually("nothing to wait", || async { (relay.relay.status().waiting_events == 0).then_some(()) }).await;
+    eventually("nothing to wait", || async { (relay.relay.status().waiting_events == 0).then_some(()) })
+        .await;
     relay.stop().await;
 }
 
@@ -228,8 +230,7 @@ pub fn start_frozen<S: Sinks + 'static>(
 ) -> (Arc<souk_distributed::Relay>, tokio_util::sync::CancellationToken, std::thread::JoinHandle<()>) {
     let sinks = Arc::new(FreezingSinks(sinks, freezer.clone()));
     let clock = Arc::new(souk_ports::SystemClock);
-    let relay =
-        Arc::new(souk_distributed::Relay::over(config(), TestSessions::new(database), sinks, clock));
+    let relay = Arc::new(souk_distributed::Relay::over(config(), TestSessions::new(database), sinks, clock));
     let shutdown = tokio_util::sync::CancellationToken::new();
     let thread = std::thread::spawn({
         let (relay, shutdown) = (relay.clone(), shutdown.clone());
@@ -255,7 +256,8 @@ async fn a_leader_that_is_paused_is_replaced_and_wakes_up_fenced() {
     let second = start(&database, &log);
     second.leads().await;
     let published = log.events().len();
-    eventually("the second to publish", || async { (log.events().len() > published + 10).then_some(()) }).await;
+    eventually("the second to publish", || async { (log.events().len() > published + 10).then_some(()) })
+        .await;
     freezer.set(false);
     // It wakes up with a batch in hand that is long published.
     zombie.watch().wait_for(|status| status.state == RelayState::Standby).await.unwrap();

@@ -30,8 +30,10 @@ async fn ten_published_three_waiting(database: &Arc<Database>, log: &Arc<MemoryL
 }
 
 async fn published(log: &MemoryLog, product: Uuid, version: u64) {
-    eventually("an event to be published", || async { log.versions(product).contains(&version).then_some(()) })
-        .await;
+    eventually("an event to be published", || async {
+        log.versions(product).contains(&version).then_some(())
+    })
+    .await;
 }
 
 /// Waits until the relay stops, for a reason with `word`, and returns the word that settles it.

@@ -60,7 +60,8 @@ async fn nothing_is_lost_while_leaves_rotate_under_load() {
         assert_eq!(log.versions(product), (1..=VERSIONS).collect::<Vec<_>>());
     }
     assert!(relay.relay.status().truncations_total >= 8, "{:?}", relay.relay.status());
-    eventually("an idle outbox to be empty", || async { (rows(&client).await == [0; 4]).then_some(()) }).await;
+    eventually("an idle outbox to be empty", || async { (rows(&client).await == [0; 4]).then_some(()) })
+        .await;
     relay.stop().await;
 }
 
@@ -79,7 +80,8 @@ async fn a_leaf_that_somebody_writes_to_or_reads_is_left_alone() {
             loop {
                 version += 1;
                 insert(&writer, product, version).await;
-                let epoch = writer.query_one("SELECT epoch FROM souk.outbox_epoch", &[]).await.unwrap().get(0);
+                let epoch =
+                    writer.query_one("SELECT epoch FROM souk.outbox_epoch", &[]).await.unwrap().get(0);
                 if done(&rows(&writer).await, epoch) {
                     return version;
                 }
@@ -104,7 +106,8 @@ async fn a_leaf_that_somebody_writes_to_or_reads_is_left_alone() {
 async fn a_leaf_is_kept_until_the_search_index_has_read_it() {
     let database = Database::create().await;
     let client = database.client().await;
-    let behind = "INSERT INTO souk.outbox_readers (name, position) VALUES ('search', pg_current_snapshot()::text)";
+    let behind =
+        "INSERT INTO souk.outbox_readers (name, position) VALUES ('search', pg_current_snapshot()::text)";
     client.batch_execute(behind).await.unwrap();
     let (relay, log) = started(&database, 1).await;
     let product = Uuid::now_v7();

@@ -14,7 +14,8 @@ use crate::readers::{ReadError, Readers};
 use crate::sqlite::{self, Schema};
 
 /// The file's schema.
-pub(crate) const SCHEMA: Schema = Schema { name: "analytics.db", scripts: &[include_str!("analytics_1.sql")] };
+pub(crate) const SCHEMA: Schema =
+    Schema { name: "analytics.db", scripts: &[include_str!("analytics_1.sql")] };
 
 /// Pages that the writer keeps: the upper levels of the tables and the ends that grow, 8 MiB.
 const CACHE_KIB: i64 = 8192;
@@ -150,7 +151,11 @@ impl AnalyticsDb {
     }
 
     /// Returns at most `limit` records that were set aside.
-    pub async fn dead_letters(self: &Arc<Self>, log: LogId, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+    pub async fn dead_letters(
+        self: &Arc<Self>,
+        log: LogId,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, PortError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(log, move |connection, log| {
             let Some(log) = log else { return Ok(Vec::new()) };

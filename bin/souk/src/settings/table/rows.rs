@@ -172,8 +172,8 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "LOG_RETENTION",
         Kind::Duration { min_ms: 1_000 },
-        &[Up, Api],
-        "How long a reader of the stream can come back to; older events are in the archive",
+        &[Up, Stores],
+        "How long the embedded log holds events for readers that come back; in Kafka, the topic's retention.ms says",
     )
     .default("7d"),
     setting(

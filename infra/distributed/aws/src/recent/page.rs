@@ -18,7 +18,7 @@ use crate::error::port_error;
 
 /// Reads that a page may cost, a megabyte each at most. A page of a filter that hardly anything passes ends there,
 /// and says where the next one goes on.
-const READS: usize = 48;
+const READS: usize = 24;
 /// Fewest and most items asked for at once.
 const CHUNK: (usize, usize) = (8, 1000);
 

@@ -4,6 +4,9 @@
 
 mod archive;
 mod conformance;
+mod doctor;
+mod faults;
+mod planted;
 mod recent;
 mod support;
 mod tables;

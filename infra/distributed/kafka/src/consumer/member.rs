@@ -4,25 +4,22 @@
 //! caller is told first and can make durable and commit what it has. Until then nothing is polled: its partitions are
 //! still its own.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset as RawOffset, TopicPartitionList};
+use rdkafka::{Offset as RawOffset, TopicPartitionList};
 use souk_ports::{Delivery, ErrorKind, LogRecord, Offset, Partition, PortError, fault};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Command;
 use super::assignment::{note, starts};
+use super::callbacks::{GroupContext, Rebalance};
 use crate::config::CALL_TIMEOUT;
-use crate::context::{self, Trouble};
 use crate::error::port_error;
 use crate::polling::{Watchdog, list, payload_bytes, poll, position};
 use crate::records::{partition, raw_offset, raw_partition, records};
@@ -40,55 +37,6 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 /// Pause between two tries of a commit.
 const COMMIT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A rebalance that librdkafka waits for an answer to.
-#[derive(Debug, PartialEq, Eq)]
-enum Rebalance {
-    Assign(Vec<i32>),
-    Revoke(Vec<i32>),
-    /// The group has given them to others already.
-    Lose,
-}
-
-/// The consumer's context: queues rebalances for the loop.
-#[derive(Debug, Clone, Default)]
-struct GroupContext {
-    trouble: Trouble,
-    rebalances: Arc<Mutex<VecDeque<Rebalance>>>,
-    /// The member leaves: nobody waits for its partitions to be handed over.
-    leaving: Arc<OnceLock<()>>,
-}
-
-impl ClientContext for GroupContext {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        context::log(level, fac, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        context::note(&self.trouble, &error, reason);
-    }
-}
-
-impl ConsumerContext for GroupContext {
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        let assigns = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.leaving.get().is_some() {
-            if !assigns {
-                drop(consumer.incremental_unassign(list));
-            }
-            return;
-        }
-        let partitions = list.elements().iter().map(|element| element.partition()).collect();
-        let rebalance = if assigns {
-            Rebalance::Assign(partitions)
-        } else if consumer.assignment_lost() {
-            Rebalance::Lose
-        } else {
-            Rebalance::Revoke(partitions)
-        };
-        self.rebalances.lock().push_back(rebalance);
-    }
-}
-
 /// A group's member.
 pub(super) struct Member {
     shared: Arc<Shared>,
@@ -103,7 +51,27 @@ pub(super) struct Member {
     revoking: Option<Vec<i32>>,
     /// The caller has had its first assignment.
     introduced: bool,
+    /// What ends the membership, when the records before it have been given.
+    failure: Option<PortError>,
     watchdog: Watchdog,
+    /// Goes last, when the group was left.
+    _presence: Presence,
+}
+
+/// Counts a member for as long as it has not left its group.
+struct Presence(Arc<Shared>);
+
+impl Presence {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.member_joined();
+        Self(shared)
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.member_left();
+    }
 }
 
 impl Member {
@@ -124,8 +92,8 @@ impl Member {
         let consumer: BaseConsumer<GroupContext> =
             settings.create_with_context(context.clone()).map_err(fail)?;
         consumer.subscribe(&[&shared.config.topic]).map_err(fail)?;
-        shared.member_joined();
         Ok(Self {
+            _presence: Presence::new(shared.clone()),
             shared,
             group: group.to_owned(),
             context,
@@ -134,6 +102,7 @@ impl Member {
             ready: Vec::new(),
             revoking: None,
             introduced: false,
+            failure: None,
             watchdog: Watchdog::new(),
         })
     }
@@ -169,11 +138,8 @@ impl Member {
                             break;
                         }
                         // While the caller is busy, its next records are copied.
-                        if self.revoking.is_none()
-                            && let Err(error) = self.fetch(Duration::ZERO)
-                        {
-                            drop(outbox.blocking_send(Err(error)));
-                            break;
+                        if self.revoking.is_none() && self.failure.is_none() {
+                            self.fetch(Duration::ZERO);
                         }
                     }
                     Err(error) => {
@@ -194,9 +160,12 @@ impl Member {
             return self.rebalance(rebalance);
         }
         if self.ready.is_empty() {
-            self.fetch(POLL)?;
+            self.fetch(POLL);
         }
         if self.ready.is_empty() {
+            if let Some(failure) = self.failure.take() {
+                return Err(self.explain(failure));
+            }
             let starts: Vec<_> = self.owned.iter().map(|(partition, next)| (*partition, *next)).collect();
             self.watchdog.check(&self.consumer, &self.shared.config.topic, &starts)?;
             return Ok(None);
@@ -207,7 +176,7 @@ impl Member {
     }
 
     /// Takes what is there.
-    fn fetch(&mut self, wait: Duration) -> Result<(), PortError> {
+    fn fetch(&mut self, wait: Duration) {
         let (mut count, mut bytes) = (0, 0);
         let rebalances = self.context.rebalances.clone();
         let mut polled = poll(
@@ -230,11 +199,7 @@ impl Member {
             _ => false,
         });
         self.ready.extend(records(&polled.messages));
-        match polled.failure {
-            Some(failure) if self.ready.is_empty() => Err(self.explain(failure)),
-            // It comes again, or the next poll says what became of it.
-            _ => Ok(()),
-        }
+        self.failure = polled.failure.or(self.failure.take());
     }
 
     fn explain(&self, error: PortError) -> PortError {
@@ -386,6 +351,5 @@ impl Drop for Member {
         // What librdkafka waits for has to be answered, or it does not leave.
         self.context.rebalances.lock().clear();
         drop(self.consumer.unassign());
-        self.shared.member_left();
     }
 }

@@ -85,9 +85,8 @@ impl Worker {
         if found.log.as_ref().is_some_and(|log| *log != self.log_text) {
             return Err(SendError::Fatal(format!(
                 "topic {0} was deleted and created anew since {1} published last, so the events before are not in \
-                 it; put the old topic back, or, to begin a new log with what the outbox still holds, delete topic \
-                 {2} and start again",
-                self.config.topic, self.transactional_id, self.progress_topic
+                 it; put the old topic back, or accept that a new log begins with what the outbox still holds",
+                self.config.topic, self.transactional_id
             )));
         }
         Ok(Some(found.position))

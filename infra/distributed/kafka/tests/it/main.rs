@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a test is a panic")]
 
 mod dead_letters;
+mod doctor;
 mod groups;
 mod identity;
 mod partitioner;

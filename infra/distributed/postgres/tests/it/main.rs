@@ -5,6 +5,7 @@
 mod conformance;
 mod connecting;
 mod database;
+mod doctor;
 mod interrupted;
 mod lists;
 mod outbox_log;
