@@ -14,6 +14,9 @@ impl fmt::Display for Difference {
 
 impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.differences_before == 0 {
+            return writeln!(f, "nothing to repair:");
+        }
         writeln!(
             f,
             "repaired, of {} differences: {} aggregate items counted anew, {} removed, {} recent events put back",

@@ -50,6 +50,7 @@ async fn follow(
     *state.lock() = PumpState::Following;
     loop {
         let records = tail.next().await?;
+        souk_ports::fault::crash_point("stream.read");
         backoff.reset();
         let batch = framer.frame(&records);
         hub.metrics.unreadable.inc_by(batch.unreadable);

@@ -48,6 +48,8 @@ pub struct Leaves {
     transactional_id: String,
     epoch: i64,
     since: Instant,
+    /// When committers were sent on from each.
+    left_at: [Instant; LEAVES],
     /// Rows published from each since it was last empty; unknown at first.
     filled: [u64; LEAVES],
     not_before: Instant,
@@ -63,6 +65,7 @@ impl Leaves {
             transactional_id: transactional_id.to_owned(),
             epoch,
             since: now,
+            left_at: [now; LEAVES],
             filled: [0; LEAVES],
             not_before: now,
         };
@@ -87,32 +90,33 @@ impl Leaves {
     /// Sends committers on and empties leaves, where it is time; `committed` is what Kafka has for sure. Returns how
     /// many leaves were emptied.
     pub async fn tidy(&mut self, client: &mut Client, committed: &Position) -> Result<u64, Error> {
-        let (now, current) = (Instant::now(), self.current());
-        if now < self.not_before {
-            return Ok(0);
-        }
-        let age = now - self.since;
-        let full = self.filled[current] >= self.rotation.rows;
-        if full || (self.filled[current] > 0 && age >= self.rotation.after) {
-            let sql = "UPDATE souk.outbox_epoch SET epoch = greatest(epoch, $1::int8 + 1) RETURNING epoch";
-            self.epoch = client.query_one(sql, &[&self.epoch]).await?.get(0);
-            self.since = now;
-            return Ok(0);
-        }
-        if age < self.rotation.settles_after {
-            return Ok(0);
-        }
+        let now = Instant::now();
         let mut emptied = 0;
-        for leaf in (0..LEAVES).filter(|leaf| *leaf != current) {
-            if self.filled[leaf] == 0 {
-                continue;
+        if now >= self.not_before {
+            for leaf in 0..LEAVES {
+                let settled = now - self.left_at[leaf] >= self.rotation.settles_after;
+                if leaf == self.current() || self.filled[leaf] == 0 || !settled {
+                    continue;
+                }
+                if self.truncate(client, leaf, committed).await? {
+                    self.filled[leaf] = 0;
+                    emptied += 1;
+                } else {
+                    self.not_before = now + RETRY_AFTER.min(self.rotation.after);
+                }
             }
-            if self.truncate(client, leaf, committed).await? {
-                self.filled[leaf] = 0;
-                emptied += 1;
-            } else {
-                self.not_before = now + RETRY_AFTER.min(self.rotation.after);
-            }
+        }
+        let current = self.current();
+        let aged = self.filled[current] > 0 && now - self.since >= self.rotation.after;
+        // To an empty one, past those that somebody holds; with none, the current one goes on.
+        let steps = (1..LEAVES).find(|steps| self.filled[(current + steps) % LEAVES] == 0);
+        if let Some(steps) = steps
+            && (aged || self.filled[current] >= self.rotation.rows)
+        {
+            let sql = "UPDATE souk.outbox_epoch SET epoch = greatest(epoch, $1) RETURNING epoch";
+            self.epoch = client.query_one(sql, &[&(self.epoch + steps as i64)]).await?.get(0);
+            self.since = now;
+            self.left_at[current] = now;
         }
         Ok(emptied)
     }

@@ -19,7 +19,9 @@ pub fn run(args: DoctorArgs) -> Result<(), Failure> {
     let diagnosis = match Settings::load(&layers, Role::Stores) {
         Ok(settings) => {
             let runtime = runtime(&settings)?;
-            let diagnosis = runtime.block_on(examine(&settings));
+            // Where services are is a matter of those who talk to them; what is wrong with that, of theirs.
+            let clients = Settings::load(&layers, Role::Clients).ok();
+            let diagnosis = runtime.block_on(examine(&settings, clients.as_ref().unwrap_or(&settings)));
             // A call that hangs is a finding already, and not waited for.
             runtime.shutdown_background();
             diagnosis
@@ -53,7 +55,7 @@ fn faulty(Faults(faults): Faults) -> Probe {
     })
 }
 
-async fn examine(settings: &Settings) -> Diagnosis {
+async fn examine(settings: &Settings, clients: &Settings) -> Diagnosis {
     let mut all = vec![of_settings(settings)];
     match &settings.distributed {
         None => all.push(probes::folder(settings)),
@@ -61,9 +63,9 @@ async fn examine(settings: &Settings) -> Diagnosis {
     }
     all.push(probes::consumers(settings));
     let urls = [
-        ("api", &settings.api_url),
-        ("notifications", &settings.sse_url),
-        ("analytics", &settings.analytics_url),
+        ("api", &clients.api_url),
+        ("notifications", &clients.sse_url),
+        ("analytics", &clients.analytics_url),
     ];
     for (service, url) in urls {
         let url = url.clone();

@@ -124,6 +124,8 @@ fn connections_are_cut_refused_slow_and_half_open() {
         switches.iter().for_each(|switches| switches.swallow(side, true));
         std::thread::sleep(DEAF_FOR);
         switches.iter().for_each(|switches| switches.swallow(side, false));
+        // As a peer that is back does with connections that it has forgotten.
+        cut_all();
         day.goes_on("after half-open links");
     }
     day.end("links in every state");

@@ -206,13 +206,20 @@ pub async fn examine_transactions(config: &KafkaConfig, transactional_id: &str, 
             sentence(&format!("cannot {step}"), &error, None),
             "give the user the right to write transactions (IdempotentWrite, Write and Describe on the transactional id)",
         ),
-        Err((step, error)) => Finding::fail(
-            NAME,
-            sentence(&format!("cannot {step}"), &error, None),
-            "see whether the brokers are up and __transaction_state has as many copies as there are brokers",
-        ),
+        // With the first step, nobody may have answered at all.
+        Err((step, error)) => Finding {
+            unreachable: step == BEGIN,
+            ..Finding::fail(
+                NAME,
+                sentence(&format!("cannot {step}"), &error, None),
+                "see whether the brokers are up and __transaction_state has as many copies as there are brokers",
+            )
+        },
     });
 }
+
+/// The step that finds out whether anybody answers.
+const BEGIN: &str = "begin a transaction";
 
 fn abort_one(config: &KafkaConfig, id: &str) -> Result<(), (&'static str, KafkaError)> {
     let mut settings = config.client();
@@ -221,8 +228,8 @@ fn abort_one(config: &KafkaConfig, id: &str) -> Result<(), (&'static str, KafkaE
         .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
         .set("message.timeout.ms", PATIENCE.as_millis().to_string());
     let producer: BaseProducer = settings.create().map_err(|error| ("make a producer", error))?;
-    producer.init_transactions(PATIENCE).map_err(|error| ("begin a transaction", error))?;
-    producer.begin_transaction().map_err(|error| ("begin a transaction", error))?;
+    producer.init_transactions(PATIENCE).map_err(|error| (BEGIN, error))?;
+    producer.begin_transaction().map_err(|error| (BEGIN, error))?;
     let topic = config.progress_topic();
     // Without the topic there is nothing to write to, and the transaction is an empty one.
     let exists = producer

@@ -59,7 +59,7 @@ async fn nothing_is_lost_while_leaves_rotate_under_load() {
     for product in products {
         assert_eq!(log.versions(product), (1..=VERSIONS).collect::<Vec<_>>());
     }
-    assert!(relay.relay.status().truncations_total >= 8, "{:?}", relay.relay.status());
+    assert!(relay.relay.status().truncations_total >= 5, "{:?}", relay.relay.status());
     eventually("an idle outbox to be empty", || async { (rows(&client).await == [0; 4]).then_some(()) })
         .await;
     relay.stop().await;
@@ -74,31 +74,28 @@ async fn a_leaf_that_somebody_writes_to_or_reads_is_left_alone() {
     insert_into(&open, 0, held, 1).await;
     reader.batch_execute("BEGIN; SELECT count(*) FROM souk.outbox_1").await.unwrap();
     let (relay, log) = started(&database, 1).await;
-    let mut version = 0;
-    let mut write_until = async |what: &str, done: &dyn Fn(&[i64; 4], i64) -> bool| {
-        let writing = async {
-            loop {
-                version += 1;
-                insert(&writer, product, version).await;
-                let epoch =
-                    writer.query_one("SELECT epoch FROM souk.outbox_epoch", &[]).await.unwrap().get(0);
-                if done(&rows(&writer).await, epoch) {
-                    return version;
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await;
+    let mut last = 0;
+    let come_round = async {
+        loop {
+            last += 1;
+            insert(&writer, product, last).await;
+            let sql = "SELECT epoch FROM souk.outbox_epoch";
+            if writer.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) >= 9 {
+                return;
             }
-        };
-        within(what, writing).await
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     };
-    write_until("leaves to come round while two are held", &|_, epoch| epoch >= 9).await;
+    within("leaves to come round while two are held", come_round).await;
     open.batch_execute("COMMIT").await.unwrap();
     reader.batch_execute("COMMIT").await.unwrap();
-    let last = write_until("the held leaves to be emptied", &|rows, _| rows[0] <= 2 && rows[1] <= 2).await;
     eventually("all to be published", || async {
         (log.versions(product).last() == Some(&last) && log.versions(held) == [1]).then_some(())
     })
     .await;
     assert_eq!(log.versions(product), (1..=last).collect::<Vec<_>>());
+    eventually("the held leaves to be emptied", || async { (rows(&writer).await == [0; 4]).then_some(()) })
+        .await;
     relay.stop().await;
 }
 

@@ -70,7 +70,7 @@ pub fn matching(records: &[LogRecord], query: &RecentQuery) -> Vec<Bytes> {
             wanted.then(|| (event.time.millis(), record.offset, event.id, record.payload.clone()))
         })
         .collect();
-    found.sort_by(|a, b| (b.0, b.1, b.2).cmp(&(a.0, a.1, a.2)));
+    found.sort_by_key(|event| std::cmp::Reverse((event.0, event.1, event.2)));
     found.into_iter().map(|(.., payload)| payload).collect()
 }
 
