@@ -164,14 +164,21 @@ impl Day {
     /// Waits until each consumer has counted all there is, and the archive holds it.
     fn wait_for_analytics(&self) -> Vec<String> {
         let began = Instant::now();
-        let mut analytics = self.town.analytics();
+        let mut instances = self.town.clients_of(Role::Analytics);
         let mut last = String::new();
         while began.elapsed() < self.patience {
-            let flushed = analytics.try_call("POST", "/archive/flush", &[], None);
-            let progress = analytics.try_call("GET", "/progress", &[], None);
-            if let (Ok(flushed), Ok(progress)) = (flushed, progress) {
-                last = format!("flush {}, progress {}", flushed.status, progress.text());
-                if flushed.status == 200 && progress.status == 200 {
+            // A flush archives everything, and the owner of a partition moves on to where it was archived when it closes
+            // its own file: at its own flush, or at the file's age.
+            let flushed: Vec<u16> = instances
+                .iter_mut()
+                .filter_map(|analytics| analytics.try_call("POST", "/archive/flush", &[], None).ok())
+                .map(|reply| reply.status)
+                .collect();
+            let flushed = if flushed.len() == instances.len() { Some(flushed) } else { None };
+            let progress = instances[0].try_call("GET", "/progress", &[], None).ok();
+            if let (Some(flushed), Some(progress)) = (flushed, progress) {
+                last = format!("flush {flushed:?}, progress {}", progress.text());
+                if flushed.iter().all(|status| *status == 200) && progress.status == 200 {
                     let progress = progress.json();
                     let consumers = progress["consumers"].as_array().expect("progress lists consumers");
                     if consumers.iter().all(|consumer| consumer["lagEvents"] == 0) {

@@ -111,8 +111,10 @@ impl Installation {
         Client::new(self.port_of(Role::Api))
     }
 
-    pub fn analytics(&self) -> Client {
-        Client::new(self.port_of(Role::Analytics))
+    /// Returns a client of each service of this kind.
+    pub fn clients_of(&self, role: Role) -> Vec<Client> {
+        let services = self.services.iter().filter(|service| service.role == role);
+        services.map(|service| Client::new(service.port)).collect()
     }
 
     /// Opens a session on its database, past the proxy.
