@@ -166,7 +166,7 @@ impl Outbox {
         }
         let mut snapshot = snapshot.ok_or_else(|| SnapshotError("nothing".into()))?;
         if souk_ports::fault::planted("relay-xmin-horizon") {
-            // What Watermill and Emmett do: nothing that a running transaction could precede, by transaction.
+            // What popular readers do: nothing that a running transaction could precede, by transaction.
             snapshot = snapshot.horizon();
             found.retain(|row: &Found| snapshot.sees(row.xid));
         }
