@@ -18,7 +18,7 @@ pub(super) enum Rebalance {
     Assign(Vec<i32>),
     Revoke(Vec<i32>),
     /// The group has given them to others already.
-    Lose,
+    Lose(Vec<i32>),
 }
 
 /// The consumer's context: queues rebalances for the loop.
@@ -44,16 +44,19 @@ impl ConsumerContext for GroupContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assigns = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.leaving.get().is_some() {
-            if !assigns {
-                drop(consumer.incremental_unassign(list));
-            }
+            // librdkafka does not leave before it has an answer; while it leaves, either is taken as giving up.
+            drop(if assigns {
+                consumer.incremental_assign(list)
+            } else {
+                consumer.incremental_unassign(list)
+            });
             return;
         }
         let partitions = list.elements().iter().map(|element| element.partition()).collect();
         let rebalance = if assigns {
             Rebalance::Assign(partitions)
         } else if consumer.assignment_lost() {
-            Rebalance::Lose
+            Rebalance::Lose(partitions)
         } else {
             Rebalance::Revoke(partitions)
         };

@@ -157,7 +157,11 @@ impl Member {
         self.shared.check()?;
         let rebalance = self.context.rebalances.lock().pop_front();
         if let Some(rebalance) = rebalance {
-            return self.rebalance(rebalance);
+            let outcome = self.rebalance(&rebalance);
+            if outcome.is_err() {
+                self.give_up(&rebalance);
+            }
+            return outcome;
         }
         if self.ready.is_empty() {
             self.fetch(POLL);
@@ -218,14 +222,33 @@ impl Member {
         .with_source(error)
     }
 
-    fn rebalance(&mut self, rebalance: Rebalance) -> Result<Option<Delivery>, PortError> {
+    /// Answers a rebalance that nothing comes of: until it has an answer, librdkafka neither leaves the group nor stops
+    /// its heartbeat, and the group waits for this member.
+    fn give_up(&self, rebalance: &Rebalance) {
+        let answered = match rebalance {
+            Rebalance::Assign(_) => self.consumer.incremental_assign(&TopicPartitionList::new()),
+            Rebalance::Revoke(partitions) | Rebalance::Lose(partitions) => {
+                let gone = partitions.iter().map(|partition| (*partition, RawOffset::Invalid));
+                list(&self.shared.config.topic, gone)
+                    .and_then(|gone| self.consumer.incremental_unassign(&gone))
+            }
+        };
+        if let Err(error) = answered {
+            tracing::debug!(
+                messaging.consumer.group.name = self.group,
+                "cannot answer a rebalance at the end: {error}"
+            );
+        }
+    }
+
+    fn rebalance(&mut self, rebalance: &Rebalance) -> Result<Option<Delivery>, PortError> {
         match rebalance {
             Rebalance::Assign(partitions) => {
                 let topic = &self.shared.config.topic;
                 let what = format!("cannot take over partitions of topic {topic} for group {}", self.group);
                 let fail = |error| port_error(&what, error, self.context.trouble.reason());
                 let log = self.shared.identity.log();
-                let starts = starts(&self.consumer, topic, &self.group, log, &partitions, fail)?;
+                let starts = starts(&self.consumer, topic, &self.group, log, partitions, fail)?;
                 let at = starts.iter().map(|(partition, start)| (*partition, RawOffset::Offset(*start)));
                 let assignment = list(topic, at).map_err(fail)?;
                 self.consumer.incremental_assign(&assignment).map_err(fail)?;
@@ -247,14 +270,14 @@ impl Member {
                     .map(|number| partition(*number))
                     .collect();
                 self.ready.retain(|record| !told.contains(&record.partition));
-                self.revoking = Some(partitions);
+                self.revoking = Some(partitions.clone());
                 if told.is_empty() || fault::planted("partitions-go-without-a-word") {
                     self.let_go();
                     return Ok(None);
                 }
                 Ok(Some(Delivery::Revoking(told)))
             }
-            Rebalance::Lose => Err(PortError::new(
+            Rebalance::Lose(_) => Err(PortError::new(
                 ErrorKind::Conflict,
                 format!(
                     "group {} has given this member's partitions to others, as it was silent for too long; join anew",
@@ -348,8 +371,10 @@ fn answer(reply: oneshot::Sender<Result<(), PortError>>, result: Result<(), Port
 impl Drop for Member {
     fn drop(&mut self) {
         let _ = self.context.leaving.set(());
-        // What librdkafka waits for has to be answered, or it does not leave.
-        self.context.rebalances.lock().clear();
-        drop(self.consumer.unassign());
+        self.let_go();
+        let unanswered = std::mem::take(&mut *self.context.rebalances.lock());
+        for rebalance in &unanswered {
+            self.give_up(rebalance);
+        }
     }
 }
