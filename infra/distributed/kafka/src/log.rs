@@ -16,7 +16,6 @@ use crate::config::{CALL_TIMEOUT, KafkaConfig};
 use crate::consumer::KafkaConsumer;
 use crate::dead_letter::{self, DeadLetters};
 use crate::error::{ConnectError, port_error};
-use crate::native;
 use crate::polling::ends;
 use crate::records::{offset, raw_offset, raw_partition, records};
 use crate::shared::Shared;
@@ -119,20 +118,11 @@ impl EventLog for KafkaEventLog {
     async fn committed(&self, group: &str) -> Result<Vec<Offset>, PortError> {
         let group = group.to_owned();
         self.ask(move |shared| {
-            use rdkafka::consumer::Consumer;
-            let what = format!("cannot ask for the positions of group {group}");
-            let client = shared.client().client().native_client();
-            let found = native::committed(client, &group, &shared.config.topic, CALL_TIMEOUT)
-                .map_err(|error| port_error(&what, error, client_reason(shared)))?;
-            let mut committed = vec![0; usize::try_from(shared.partitions()).unwrap_or(0)];
-            for (partition, next) in found {
-                if let Some(place) =
-                    usize::try_from(partition).ok().and_then(|index| committed.get_mut(index))
-                {
-                    *place = offset(next);
-                }
-            }
-            Ok(committed)
+            let committed = shared.committed(&group).map_err(|error| {
+                let what = format!("cannot ask for the positions of group {group}");
+                port_error(&what, error, client_reason(shared))
+            })?;
+            Ok(committed.into_iter().map(|next| next.map_or(0, offset)).collect())
         })
         .await
     }

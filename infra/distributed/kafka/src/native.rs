@@ -1,10 +1,10 @@
-//! The two calls of librdkafka that rdkafka does not wrap: what a topic is, and what a group committed.
+//! The one call of librdkafka that rdkafka does not wrap: what a topic is.
 //!
-//! Both block their thread until the deadline at most. Every native object is owned by a guard that destroys it.
+//! It blocks its thread until the deadline at most. Every native object is owned by a guard that destroys it.
 
-#![expect(unsafe_code, reason = "rdkafka wraps neither DescribeTopics nor ListConsumerGroupOffsets")]
+#![expect(unsafe_code, reason = "rdkafka does not wrap DescribeTopics")]
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CString, c_char};
 use std::ptr;
 use std::time::Duration;
 
@@ -82,6 +82,25 @@ fn call(
     }
 }
 
+/// Makes sure that a broker answers.
+fn any_answer(client: &NativeClient, timeout: Duration) -> Result<(), KafkaError> {
+    let mut answer = ptr::null();
+    // SAFETY: the client lives; the answer is written by the call and destroyed once.
+    unsafe {
+        let error = native::rd_kafka_metadata(
+            client.ptr(),
+            0,
+            ptr::null_mut(),
+            &raw mut answer,
+            milliseconds(timeout),
+        );
+        if !answer.is_null() {
+            native::rd_kafka_metadata_destroy(answer);
+        }
+        check(error)
+    }
+}
+
 /// What a topic is at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Described {
@@ -90,7 +109,8 @@ pub(crate) struct Described {
     pub partitions: usize,
 }
 
-/// Asks what a topic is.
+/// Asks what a topic is. An admin call that runs out of time while brokers come and go can end the process (an assertion
+/// of librdkafka 2.12 on its own book-keeping); so it is made only when a broker has just answered.
 ///
 /// # Errors
 /// `UnknownTopicOrPartition` when there is no such topic.
@@ -99,6 +119,7 @@ pub(crate) fn describe_topic(
     topic: &str,
     timeout: Duration,
 ) -> Result<Described, KafkaError> {
+    any_answer(client, timeout)?;
     let name = CString::new(topic)?;
     let mut names = [name.as_ptr()];
     // SAFETY: the names live until the end of the function and are copied.
@@ -137,66 +158,5 @@ pub(crate) fn describe_topic(
         bytes[..8].copy_from_slice(&high.to_be_bytes());
         bytes[8..].copy_from_slice(&low.to_be_bytes());
         Ok(Described { id: (bytes != [0; 16]).then_some(bytes), partitions })
-    }
-}
-
-/// Returns what a group committed for a topic: partition and next offset, where it committed any.
-pub(crate) fn committed(
-    client: &NativeClient,
-    group: &str,
-    topic: &str,
-    timeout: Duration,
-) -> Result<Vec<(i32, i64)>, KafkaError> {
-    let (group, topic) = (CString::new(group)?, CString::new(topic)?);
-    // SAFETY: the name is copied; no list means every partition that the group has committed.
-    let request = unsafe {
-        Guard::new(
-            native::rd_kafka_ListConsumerGroupOffsets_new(group.as_ptr(), ptr::null()),
-            native::rd_kafka_ListConsumerGroupOffsets_destroy,
-        )?
-    };
-    let mut requests = [request.0];
-    let operation = native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS;
-    let event = call(client, operation, timeout, |options, queue| {
-        // SAFETY: all are alive during the call, which copies what it needs.
-        unsafe {
-            native::rd_kafka_ListConsumerGroupOffsets(
-                client.ptr(),
-                requests.as_mut_ptr(),
-                requests.len(),
-                options,
-                queue,
-            );
-        }
-    })?;
-    // SAFETY: everything read here belongs to the event, which lives until the end of the function.
-    unsafe {
-        let result = native::rd_kafka_event_ListConsumerGroupOffsets_result(event.0);
-        let mut count = 0;
-        let groups = native::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &raw mut count);
-        if groups.is_null() || count == 0 {
-            return Ok(Vec::new());
-        }
-        let error = native::rd_kafka_group_result_error(*groups);
-        if !error.is_null() {
-            match Code::from(native::rd_kafka_error_code(error)) {
-                Code::NoError => {}
-                Code::GroupIdNotFound => return Ok(Vec::new()),
-                code => return Err(KafkaError::AdminOp(code)),
-            }
-        }
-        let list = native::rd_kafka_group_result_partitions(*groups);
-        if list.is_null() {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        for index in 0..usize::try_from((*list).cnt).unwrap_or(0) {
-            let element = &*(*list).elems.add(index);
-            if CStr::from_ptr(element.topic) == topic.as_c_str() && element.offset >= 0 {
-                check(element.err)?;
-                found.push((element.partition, element.offset));
-            }
-        }
-        Ok(found)
     }
 }

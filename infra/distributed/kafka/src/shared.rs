@@ -1,19 +1,23 @@
 //! What everything that reads the log has in common: a client for questions, the identity, and a watch over both.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use souk_ports::{ErrorKind, PortError, StoreHealth};
 
 use crate::config::{CALL_TIMEOUT, KafkaConfig};
 use crate::context::Context;
 use crate::error::{ConnectError, is_refusal, sentence};
 use crate::identity::Identity;
-use crate::polling::listen;
+use crate::polling::{list, listen};
 use crate::pool::Pool;
 
 /// How often the watch looks: a topic made anew is noticed within it, and a look costs one small request.
@@ -28,6 +32,8 @@ pub(crate) struct Shared {
     pub pool: Pool,
     /// Asks questions; reads nothing.
     client: Option<Arc<BaseConsumer<Context>>>,
+    /// Ask for the positions of a group each, and never join it.
+    askers: Mutex<BTreeMap<String, Arc<BaseConsumer<Context>>>>,
     partitions: AtomicI32,
     recreated: OnceLock<String>,
     problem: Mutex<Option<String>>,
@@ -70,6 +76,7 @@ impl Shared {
             pool: Pool::new(&config),
             identity,
             client: Some(Arc::new(client)),
+            askers: Mutex::default(),
             partitions: AtomicI32::new(i32::try_from(partitions).unwrap_or(i32::MAX)),
             recreated: OnceLock::new(),
             problem: Mutex::new(None),
@@ -98,6 +105,34 @@ impl Shared {
     /// Returns the client that asks questions.
     pub fn client(&self) -> &BaseConsumer<Context> {
         self.client.as_ref().expect("taken when this is dropped, not before")
+    }
+
+    /// Returns the next offset that `group` committed in each partition, where it committed one. Blocks.
+    pub fn committed(&self, group: &str) -> Result<Vec<Option<i64>>, KafkaError> {
+        let asker = self.asker(group)?;
+        // What the client has to say about itself is thrown away: the questions have errors of their own.
+        drop(asker.poll(Duration::ZERO));
+        let wanted = (0..self.partitions()).map(|partition| (partition, Offset::Invalid));
+        let found = asker.committed_offsets(list(&self.config.topic, wanted)?, CALL_TIMEOUT)?;
+        let next = |element: TopicPartitionListElem<'_>| {
+            element.error()?;
+            Ok(match element.offset() {
+                Offset::Offset(next) => Some(next),
+                _ => None,
+            })
+        };
+        found.elements().into_iter().map(next).collect()
+    }
+
+    fn asker(&self, group: &str) -> Result<Arc<BaseConsumer<Context>>, KafkaError> {
+        let mut askers = self.askers.lock();
+        if let Some(asker) = askers.get(group) {
+            return Ok(asker.clone());
+        }
+        let mut settings = self.config.client();
+        settings.set("group.id", group).set("enable.auto.commit", "false");
+        let asker: BaseConsumer<Context> = settings.create_with_context(Context::default())?;
+        Ok(askers.entry(group.to_owned()).or_insert(Arc::new(asker)).clone())
     }
 
     /// Returns how many partitions the topic has.
@@ -194,7 +229,7 @@ impl Drop for Shared {
         *self.stop.0.lock() = true;
         self.stop.1.notify_all();
         // Ending a client waits for its threads, and this may be an async one.
-        let (client, pool) = (self.client.take(), self.pool.take());
-        drop(thread::Builder::new().name("kafka-close".to_owned()).spawn(move || drop((client, pool))));
+        let ending = (self.client.take(), self.pool.take(), std::mem::take(&mut *self.askers.lock()));
+        drop(thread::Builder::new().name("kafka-close".to_owned()).spawn(move || drop(ending)));
     }
 }

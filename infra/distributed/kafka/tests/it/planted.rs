@@ -36,3 +36,8 @@ fn reading_what_is_not_committed_is_noticed() {
 fn a_skip_over_what_retention_removed_is_noticed() {
     fails_with("expired-is-skipped", "retention::a_position_gone_past_retention_stops_the_group_with_a_name");
 }
+
+#[test]
+fn members_that_never_leave_are_noticed() {
+    fails_with("leaves-without-an-answer", "rebalance::a_member_that_cannot_begin_leaves_its_group");
+}

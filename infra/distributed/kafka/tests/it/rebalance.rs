@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use souk_ports::{Delivery, EventLog, Partition};
 use tokio::task::JoinHandle;
 
-use crate::support::{Topic, eventually, number, publish};
+use crate::support::{Topic, assigned, eventually, failure, number, publish};
 
 const PARTITIONS: i32 = 6;
 
@@ -123,4 +123,52 @@ async fn a_member_that_leaves_while_it_should_hand_over_holds_nobody_up() {
     })
     .await;
     second.end().await;
+}
+
+#[tokio::test]
+async fn a_member_that_cannot_begin_leaves_its_group() {
+    let topic = Topic::new(2).await;
+    let log = topic.log().await;
+    publish(&mut topic.producer().await, 0..10, 10).await;
+    let group = topic.config.topic.as_str();
+    let mut consumer = log.consumer(group).await.unwrap();
+    assigned(&mut *consumer).await;
+    // Where its successor cannot begin: ahead of the log.
+    consumer.commit(0, 5_000).await.unwrap();
+    drop(consumer);
+    let mut consumer = log.consumer(group).await.unwrap();
+    failure(&mut *consumer).await;
+    drop(consumer);
+    left(&log, group).await;
+}
+
+#[tokio::test]
+async fn a_member_that_goes_with_its_partitions_untaken_leaves_its_group() {
+    let topic = Topic::new(2).await;
+    let log = topic.log().await;
+    let group = topic.config.topic.as_str();
+    let mut first = log.consumer(group).await.unwrap();
+    assigned(&mut *first).await;
+    let mut second = log.consumer(group).await.unwrap();
+    // The first is told that it has to give one up, and goes without a word of its own.
+    let asked = async {
+        loop {
+            let _ = second.next(Duration::from_millis(20)).await.unwrap();
+            if let Delivery::Revoking(_) = first.next(Duration::from_millis(20)).await.unwrap() {
+                return;
+            }
+        }
+    };
+    crate::support::within("the group to ask for a partition", asked).await;
+    drop(first);
+    drop(second);
+    left(&log, group).await;
+}
+
+/// Waits until `group` has no members.
+async fn left(log: &impl EventLog, group: &str) {
+    eventually("the group to be empty", async || {
+        (log.members(group).await.unwrap() == Some(0)).then_some(())
+    })
+    .await;
 }

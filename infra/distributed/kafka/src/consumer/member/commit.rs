@@ -1,0 +1,90 @@
+//! Committing without standing still: librdkafka's own waiting call serves nothing meanwhile, and when the group forms
+//! anew at that moment, as after a broker's restart, each can wait for the other.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::{Offset as RawOffset, TopicPartitionList};
+use souk_ports::{Offset, Partition, PortError};
+
+use super::super::assignment::note;
+use super::{MAX_RECORDS, Member};
+use crate::error::port_error;
+use crate::polling::position;
+use crate::records::raw_offset;
+
+/// A commit is tried for so long while the group forms anew; members take up to a heartbeat to notice.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Pause between two tries.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A commit without an answer has failed: longer than librdkafka puts one off while it looks for the coordinator,
+/// which is a session.
+const NO_ANSWER: Duration = Duration::from_secs(15);
+/// How long one look for the answer lasts: it adds as much to a commit at most.
+const LOOK: Duration = Duration::from_millis(2);
+/// Records taken in while waiting: beyond, they are left where they are, and looks become rare.
+const MOST_READY: usize = 4 * MAX_RECORDS;
+
+impl Member {
+    /// Commits a position; blocks until it is durable, or is known not to be, or nobody answers.
+    pub(super) fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        self.shared.check()?;
+        let number = self.owns(partition)?;
+        let topic = self.shared.config.topic.clone();
+        let next = raw_offset(next);
+        let what = format!(
+            "cannot commit {next} in partition {partition} of topic {topic} for group {}",
+            self.group
+        );
+        // What follows the last record taken is markers as far as the client has come.
+        let caught_up = self.owned.get(&number) == Some(&next);
+        let reach = if caught_up { position(&self.consumer, &topic, number) } else { None };
+        let mut positions = TopicPartitionList::with_capacity(1);
+        let mut element = positions.add_partition(&topic, number);
+        let placed = element.set_offset(RawOffset::Offset(next));
+        element.set_metadata(note(self.shared.identity.log(), reach.unwrap_or(next).max(next)));
+        let deadline = Instant::now() + PATIENCE;
+        let outcome = placed.and_then(|()| {
+            loop {
+                match self.commit_once(&positions, number, next) {
+                    Err(KafkaError::ConsumerCommit(Code::RebalanceInProgress | Code::IllegalGeneration))
+                        if Instant::now() < deadline && !self.consumer.assignment_lost() =>
+                    {
+                        std::thread::sleep(PAUSE);
+                    }
+                    outcome => return outcome,
+                }
+            }
+        });
+        outcome.map_err(|error| port_error(&what, error, self.context.trouble.reason()))
+    }
+
+    fn commit_once(
+        &mut self,
+        positions: &TopicPartitionList,
+        number: i32,
+        next: i64,
+    ) -> Result<(), KafkaError> {
+        self.context.commits.lock().clear();
+        self.consumer.commit(positions, CommitMode::Async)?;
+        let deadline = Instant::now() + NO_ANSWER;
+        loop {
+            if self.ready.len() < MOST_READY {
+                self.fetch(LOOK, MAX_RECORDS);
+            } else {
+                std::thread::sleep(PAUSE);
+                self.fetch(Duration::ZERO, 1);
+            }
+            let ours = |(partition, offset, _): &(i32, RawOffset, _)| {
+                *partition == number && *offset == RawOffset::Offset(next)
+            };
+            if let Some((.., outcome)) = self.context.commits.lock().drain(..).find(ours) {
+                return outcome;
+            }
+            if Instant::now() >= deadline {
+                return Err(KafkaError::ConsumerCommit(Code::RequestTimedOut));
+            }
+        }
+    }
+}
