@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, TopicPartitionList};
 
 use crate::context::{self, Trouble};
 
@@ -21,15 +21,11 @@ pub(super) enum Rebalance {
     Lose(Vec<i32>),
 }
 
-/// What became of a commit: partition, position, and why it failed.
-pub(super) type Committed = (i32, Offset, Result<(), KafkaError>);
-
-/// The consumer's context: queues rebalances and answers to commits for the loop.
+/// The consumer's context: queues rebalances for the loop.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GroupContext {
     pub trouble: Trouble,
     pub rebalances: Arc<Mutex<VecDeque<Rebalance>>>,
-    pub commits: Arc<Mutex<Vec<Committed>>>,
     /// The member leaves: nobody waits for its partitions to be handed over.
     pub leaving: Arc<OnceLock<()>>,
 }
@@ -65,11 +61,5 @@ impl ConsumerContext for GroupContext {
             Rebalance::Revoke(partitions)
         };
         self.rebalances.lock().push_back(rebalance);
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.commits.lock().extend(offsets.elements().iter().map(|element| {
-            (element.partition(), element.offset(), result.clone().and_then(|()| element.error()))
-        }));
     }
 }

@@ -39,7 +39,7 @@ pub(super) struct Member {
     shared: Arc<Shared>,
     group: String,
     context: GroupContext,
-    consumer: BaseConsumer<GroupContext>,
+    consumer: Arc<BaseConsumer<GroupContext>>,
     /// The partitions that are its own, each with the offset after the last record that was taken for it.
     owned: BTreeMap<i32, i64>,
     /// Read already and not asked for yet.
@@ -94,7 +94,7 @@ impl Member {
             shared,
             group: group.to_owned(),
             context,
-            consumer,
+            consumer: Arc::new(consumer),
             owned: BTreeMap::new(),
             ready: Vec::new(),
             revoking: None,

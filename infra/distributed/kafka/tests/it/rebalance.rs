@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use souk_kafka::{KafkaConfig, KafkaEventLog};
 use souk_ports::{Delivery, EventLog, Partition};
 use tokio::task::JoinHandle;
 
-use crate::support::{Topic, assigned, eventually, failure, number, publish};
+use crate::support::{DEADLINE, Topic, assigned, eventually, failure, number, publish};
 
 const PARTITIONS: i32 = 6;
 
@@ -128,7 +129,7 @@ async fn a_member_that_leaves_while_it_should_hand_over_holds_nobody_up() {
 #[tokio::test]
 async fn a_member_that_cannot_begin_leaves_its_group() {
     let topic = Topic::new(2).await;
-    let log = topic.log().await;
+    let log = patient_log(&topic).await;
     publish(&mut topic.producer().await, 0..10, 10).await;
     let group = topic.config.topic.as_str();
     let mut consumer = log.consumer(group).await.unwrap();
@@ -145,7 +146,7 @@ async fn a_member_that_cannot_begin_leaves_its_group() {
 #[tokio::test]
 async fn a_member_that_goes_with_its_partitions_untaken_leaves_its_group() {
     let topic = Topic::new(2).await;
-    let log = topic.log().await;
+    let log = patient_log(&topic).await;
     let group = topic.config.topic.as_str();
     let mut first = log.consumer(group).await.unwrap();
     assigned(&mut *first).await;
@@ -163,6 +164,12 @@ async fn a_member_that_goes_with_its_partitions_untaken_leaves_its_group() {
     drop(first);
     drop(second);
     left(&log, group).await;
+}
+
+/// A log whose members nobody takes for dead while a test waits: who is gone has left.
+async fn patient_log(topic: &Topic) -> KafkaEventLog {
+    let config = KafkaConfig { session_timeout: 3 * DEADLINE, ..topic.config.clone() };
+    KafkaEventLog::connect(config).await.unwrap()
 }
 
 /// Waits until `group` has no members.

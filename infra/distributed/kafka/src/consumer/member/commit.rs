@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset as RawOffset, TopicPartitionList};
 use souk_ports::{Offset, Partition, PortError};
@@ -11,6 +11,7 @@ use souk_ports::{Offset, Partition, PortError};
 use super::super::assignment::note;
 use super::{MAX_RECORDS, Member};
 use crate::error::port_error;
+use crate::native::PendingCommit;
 use crate::polling::position;
 use crate::records::raw_offset;
 
@@ -21,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A commit without an answer has failed: longer than librdkafka puts one off while it looks for the coordinator,
 /// which is a session.
 const NO_ANSWER: Duration = Duration::from_secs(15);
-/// How long one look for the answer lasts: it adds as much to a commit at most.
+/// How long one look for the answer lasts; an answer ends it at once, anything else waits for it.
 const LOOK: Duration = Duration::from_millis(2);
 /// Records taken in while waiting: beyond, they are left where they are, and looks become rare.
 const MOST_READY: usize = 4 * MAX_RECORDS;
@@ -47,7 +48,7 @@ impl Member {
         let deadline = Instant::now() + PATIENCE;
         let outcome = placed.and_then(|()| {
             loop {
-                match self.commit_once(&positions, number, next) {
+                match self.commit_once(&positions) {
                     Err(KafkaError::ConsumerCommit(Code::RebalanceInProgress | Code::IllegalGeneration))
                         if Instant::now() < deadline && !self.consumer.assignment_lost() =>
                     {
@@ -60,30 +61,22 @@ impl Member {
         outcome.map_err(|error| port_error(&what, error, self.context.trouble.reason()))
     }
 
-    fn commit_once(
-        &mut self,
-        positions: &TopicPartitionList,
-        number: i32,
-        next: i64,
-    ) -> Result<(), KafkaError> {
-        self.context.commits.lock().clear();
-        self.consumer.commit(positions, CommitMode::Async)?;
+    fn commit_once(&mut self, positions: &TopicPartitionList) -> Result<(), KafkaError> {
+        let commit = PendingCommit::begin(&self.consumer, positions)?;
         let deadline = Instant::now() + NO_ANSWER;
         loop {
-            if self.ready.len() < MOST_READY {
-                self.fetch(LOOK, MAX_RECORDS);
-            } else {
-                std::thread::sleep(PAUSE);
-                self.fetch(Duration::ZERO, 1);
-            }
-            let ours = |(partition, offset, _): &(i32, RawOffset, _)| {
-                *partition == number && *offset == RawOffset::Offset(next)
-            };
-            if let Some((.., outcome)) = self.context.commits.lock().drain(..).find(ours) {
+            if let Some(outcome) = commit.answer(LOOK) {
                 return outcome;
             }
             if Instant::now() >= deadline {
                 return Err(KafkaError::ConsumerCommit(Code::RequestTimedOut));
+            }
+            // Serves what the client has to say, rebalances above all; the records that come with it are kept.
+            if self.ready.len() < MOST_READY {
+                self.fetch(Duration::ZERO, MAX_RECORDS);
+            } else {
+                self.fetch(Duration::ZERO, 1);
+                std::thread::sleep(PAUSE);
             }
         }
     }
