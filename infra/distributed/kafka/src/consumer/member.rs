@@ -222,9 +222,6 @@ impl Member {
     /// Answers a rebalance that nothing comes of: until it has an answer, librdkafka neither leaves the group nor stops
     /// its heartbeat, and the group waits for this member.
     fn give_up(&self, rebalance: &Rebalance) {
-        if fault::planted("leaves-without-an-answer") {
-            return;
-        }
         let answered = match rebalance {
             Rebalance::Assign(_) => self.consumer.incremental_assign(&TopicPartitionList::new()),
             Rebalance::Revoke(partitions) | Rebalance::Lose(partitions) => {
@@ -342,9 +339,6 @@ fn answer(reply: oneshot::Sender<Result<(), PortError>>, result: Result<(), Port
 impl Drop for Member {
     fn drop(&mut self) {
         let _ = self.context.leaving.set(());
-        if fault::planted("leaves-without-an-answer") {
-            return;
-        }
         self.let_go();
         let unanswered = std::mem::take(&mut *self.context.rebalances.lock());
         for rebalance in &unanswered {
