@@ -12,6 +12,7 @@ import { LiveRegion } from "../ui/live.js";
 import { Toasts } from "../ui/toast.js";
 import { Banner } from "./banner.js";
 import { listenToKeys } from "./keys.js";
+import { Later } from "./later.js";
 import { TopBar } from "./topbar.js";
 
 /** Small counts beside the names of pages; pages set them. @type {import("../../vendor/signals.js").Signal<Record<string, number>>} */
@@ -56,15 +57,6 @@ function Latency() {
   const { p50, count } = lag.value;
   if (count === 0) return null;
   return html`<span title="From the write to this screen, half of the last 30 seconds' events">Write to screen ${duration(p50)}</span>`;
-}
-
-/** Shows a component whose module is fetched when it is needed. */
-export function Later({ load, ...props }) {
-  const [module, setModule] = useState(null);
-  useEffect(() => {
-    load().then(setModule);
-  }, []);
-  return module && html`<${module.default} ...${props} />`;
 }
 
 /** Modules that are here, by page. */
