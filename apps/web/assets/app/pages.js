@@ -4,6 +4,8 @@
  */
 export const PAGES = [
   { name: "products", title: "Products", icon: "products", keys: "p", load: () => import("./pages/products.js") },
+  { name: "low-stock", title: "Low stock", icon: "low", keys: "l", load: () => import("./pages/low-stock.js") },
+  { name: "notifications", title: "Notifications", icon: "bell", keys: "n", load: () => import("./pages/notifications.js") },
 ];
 
 /** @param {string} name */

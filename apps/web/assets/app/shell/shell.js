@@ -15,9 +15,6 @@ import { listenToKeys } from "./keys.js";
 import { Later } from "./later.js";
 import { TopBar } from "./topbar.js";
 
-/** Small counts beside the names of pages; pages set them. @type {import("../../vendor/signals.js").Signal<Record<string, number>>} */
-export const badges = signal({});
-
 /** Which dialog of the frame is open: "keys" or none. */
 export const overlay = signal("");
 
@@ -28,11 +25,11 @@ export function Shell() {
       document.getElementById("main").focus();
     }}>Skip to the content</a>
     <div class="shell">
-      <header class="rail"><div class="awning"></div>
+      <nav class="rail" aria-label="Pages"><div class="awning"></div>
         <a class="brand" href=${linkTo(HOME)}><${Mark} />souk</a>
         <${Nav} />
         <div class="foot"><${Latency} /><span>souk ${config.version}, ${config.backend}</span></div>
-      </header>
+      </nav>
       <div class="stage">
         <${TopBar} overlay=${overlay} />
         <${Banner} />
@@ -44,13 +41,12 @@ export function Shell() {
 }
 
 function Nav() {
-  const shown = { ...badges.value, notifications: unread.value };
-  return html`<nav class="nav" aria-label="Pages">${PAGES.map(({ name, title, icon }) => {
-    const n = shown[name] ?? 0;
+  return html`<div class="nav">${PAGES.map(({ name, title, icon }) => {
+    const n = name === "notifications" ? unread.value : 0;
     return html`<a key=${name} href=${linkTo(name)} aria-current=${route.value.page === name ? "page" : undefined}>
       <${Icon} name=${icon} /><span class="label">${title}</span>
       ${n > 0 && html`<span class="badge" aria-hidden="true">${n > 99 ? "99+" : n}</span>`}</a>`;
-  })}</nav>`;
+  })}</div>`;
 }
 
 function Latency() {

@@ -9,7 +9,7 @@ import { Button } from "../ui/button.js";
 import { Mark } from "../ui/icons.js";
 
 export function TopBar({ overlay }) {
-  return html`<div class="topbar">
+  return html`<header class="topbar">
     <a class="brand" href=${linkTo(HOME)} aria-label="souk, products"><${Mark} size=${28} /><span class="name" aria-hidden="true">souk</span></a>
     <${SellerSwitch} />
     <span class="grow"></span>
@@ -17,7 +17,7 @@ export function TopBar({ overlay }) {
     ${pageNamed("notifications") && html`<${Bell} />`}
     <${Button} class="theme" kind="quiet" icon=${theme.value} label=${`Theme: ${theme.value}`} onClick=${nextTheme} />
     <${Button} class="theme" kind="quiet" icon="keyboard" label="Keyboard help" onClick=${() => (overlay.value = "keys")} />
-  </div>`;
+  </header>`;
 }
 
 function SellerSwitch() {

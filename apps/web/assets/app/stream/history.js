@@ -54,6 +54,12 @@ export class History {
     return kept;
   }
 
+  /** Takes in notices of earlier, each at the place that its `seq` says. @param {import("../types.js").Notice[]} notices */
+  merge(notices) {
+    for (const notice of notices) this.#insert(notice);
+    for (const group of Object.values(this.groups)) group.sort((a, b) => a.seq - b.seq);
+  }
+
   /** Returns what the seller sees, newest first. @param {string} seller "" for all */
   list(seller) {
     for (const name of Object.keys(this.groups)) this.#cut(name);

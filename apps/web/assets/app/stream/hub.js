@@ -120,20 +120,12 @@ export class Hub {
     this.#changed();
   }
 
-  /** Events that were looked up elsewhere, newest first: they are old, so nobody is told. */
+  /** Events that were looked up elsewhere go to their place in time; nobody is told of each. */
   #backfill(events) {
-    const known = this.history.list("").at(-1)?.seq ?? Date.now() * 1000;
-    let before = known - events.length - 1;
     const older = events
       .filter((event) => !this.history.ids.has(event.id))
-      .reverse()
-      .map((event) => ({ ...noticeOf(event), seq: (before += 1) }));
-    const all = [...older, ...this.history.list("")];
-    const { evicted, reads } = this.history;
-    this.history = new History(all, reads);
-    this.history.fresh = older;
-    this.history.evicted = [...evicted, ...this.history.evicted];
-    this.history.read("", before);
+      .map((event, i) => ({ ...noticeOf(event), seq: Date.parse(event.time) * 1000 + (events.length - i) }));
+    this.history.merge(older);
     this.#changed();
     this.#all({ kind: "cleared" });
   }

@@ -21,8 +21,9 @@ const MOST_INSERTED = 500;
  */
 export class Rows {
   /** @param {(query: object, signal: AbortSignal) => Promise<{items: import("../../types.js").Product[], nextCursor: string | null}>} list */
-  constructor(list) {
+  constructor(list, firstPage = FIRST_PAGE) {
     this.list = list;
+    this.firstPage = firstPage;
     /** @type {import("../../../vendor/signals.js").Signal<string[]>} */
     this.ids = signal([]);
     /** How many new ones wait to be shown. */
@@ -48,7 +49,7 @@ export class Rows {
     this.abort.abort();
     this.abort = new AbortController();
     this.query = query;
-    await this.#fetch({ ...query, limit: FIRST_PAGE }, true);
+    await this.#fetch({ ...query, limit: this.firstPage }, true);
   }
 
   reload() {
@@ -224,6 +225,11 @@ export class Rows {
       this.rows.set(id, row);
       this.ids.value = this.ids.peek().toSpliced(place, 0, id);
     };
+  }
+
+  /** Takes a row out of the list: it does not belong there any more. @param {string} id */
+  leave(id) {
+    this.#keep(this.ids.peek().filter((one) => one !== id));
   }
 
   #keep(left) {
