@@ -131,7 +131,7 @@ function Run({ run, isNew }) {
   return html`<li><details class="run" onToggle=${(event) => setOpen(event.currentTarget.open)}>
     <summary class=${`notice-line tone-${tone}`}><span class="mark"><${Icon} name=${icon} size=${18} /></span>
       <span class="grow"><span class="what">${many(run.length)}</span>${fresh > 0 && html` <span class="tag fresh">${fresh === run.length ? "New" : `${fresh} new`}</span>`}
-        <span class="soft small names clip">${run.slice(0, 3).map((notice) => notice.name).join(", ")} …</span></span>
+        <span class="soft small names clip">${[...new Set(run.map((notice) => notice.name))].slice(0, 3).join(", ")}</span></span>
       <time class="soft small nowrap" dateTime=${run[0].at} title=${dateTime(run[0].at)}>${timeOf(run[0].at)}</time></summary>
     ${open && html`<ul>${run.map((notice) => html`<li key=${notice.id}><${Line} notice=${notice} isNew=${isNew(notice)} /></li>`)}</ul>`}
   </details></li>`;

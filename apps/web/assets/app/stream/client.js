@@ -30,6 +30,8 @@ export const LATE_MILLIS = 10_000;
 /** @type {Set<(batch: import("../types.js").SoukEvent[]) => void>} */
 const listeners = new Set();
 const samples = new LagWindow();
+/** What was written before was caught up with: its age says nothing of how quick the way is. */
+let liveSince = Infinity;
 let speak = (/** @type {any} */ _message) => {};
 /** @type {((answer: {items: import("../types.js").Notice[], reads: Record<string, number>}) => void)[]} */
 let asking = [];
@@ -55,8 +57,8 @@ function measure(batch) {
   requestAnimationFrame(() => {
     const now = serverNow();
     for (const event of batch.slice(-64)) {
-      const taken = now - Date.parse(event.time);
-      if (taken < LATE_MILLIS) samples.add(taken, now);
+      const written = Date.parse(event.time);
+      if (written >= liveSince) samples.add(now - written, now);
     }
   });
 }
@@ -64,8 +66,11 @@ function measure(batch) {
 function hear(message) {
   switch (message.kind) {
     case "status":
+      if (message.status === "live" && connection.peek() !== "live") {
+        liveSince = serverNow();
+        wasLive.value = true;
+      }
       connection.value = message.status;
-      if (message.status === "live") wasLive.value = true;
       break;
     case "events":
       if (message.overflowed) resync.value += 1;

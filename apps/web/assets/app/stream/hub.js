@@ -61,6 +61,7 @@ export class Hub {
       case "read":
         this.history.read(port.seller, message.seq);
         this.#changed();
+        this.#saveNow();
         break;
       case "history":
         port.send({ kind: "history", items: this.history.list(port.seller), reads: this.history.reads });
@@ -78,6 +79,8 @@ export class Hub {
         break;
       case "bye":
         this.ports.delete(port);
+        // With the last page the worker ends, and what it had not written down.
+        this.#saveNow();
         break;
     }
   }
@@ -143,12 +146,15 @@ export class Hub {
   }
 
   #save() {
-    this.saving ??= setTimeout(async () => {
-      this.saving = null;
-      const state = { lastId: this.lastId, reads: this.history.reads, sseUrl: this.sseUrl };
-      // Refused (quota, a closed database): the history is then as long as this browser stays open.
-      await this.store.save({ ...this.history.take(), state }).catch(() => undefined);
-    }, SAVE_MILLIS);
+    this.saving ??= setTimeout(() => this.#saveNow(), SAVE_MILLIS);
+  }
+
+  #saveNow() {
+    clearTimeout(this.saving);
+    this.saving = null;
+    const state = { lastId: this.lastId, reads: this.history.reads, sseUrl: this.sseUrl };
+    // Refused (quota, a closed database): the history is then as long as this browser stays open.
+    this.store.save({ ...this.history.take(), state }).catch(() => undefined);
   }
 }
 

@@ -24,7 +24,7 @@ export function ProductRow({ row, index, active, act }) {
   // Two names for one animation: changing between them starts it anew.
   const flash = changed === 0 ? "" : changed % 2 ? "flash-a" : "flash-b";
   return html`<tr role="row" aria-rowindex=${index + 2} data-id=${id} data-index=${index} tabindex=${tab} class=${`product ${flash} ${gone ? "gone" : ""}`}>
-    <th role="rowheader" scope="row" class="name" title=${name}>${name}</th>
+    <th role="rowheader" scope="row" class=${`name ${sku ? "" : "bare"}`} title=${name}>${name}</th>
     <td role="gridcell" class="sku clip">${sku ?? ""}<span class="seller-too">${sku ? " · " : ""}${sellerId}</span></td>
     <td role="gridcell" class="seller clip">${sellerId}</td>
     <td role="gridcell" class="category clip">${category}</td>

@@ -2,7 +2,7 @@
  * The table. Only what is on the screen is in the document (`window.js`); the page scrolls as if all were. Arrow keys
  * go from row to row, Tab through the controls of one.
  */
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../../html.js";
+import { html, useLayoutEffect, useRef, useState } from "../../html.js";
 import { ProductRow } from "./row.js";
 import { segments, windowOf } from "./window.js";
 
@@ -44,7 +44,7 @@ export function ProductTable({ rows, act, presence }) {
   }, [total, rows.state.value === "ready", rowHeight]);
 
   // A row that the keyboard asked for may only now be in the document.
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!wanted.current) return;
     const { index, part } = wanted.current;
     const row = body.current.querySelector(`[data-index="${index}"]`);
