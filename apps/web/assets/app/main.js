@@ -5,16 +5,25 @@
 import { config, loadConfig, tuneClock } from "./config.js";
 import { html, render } from "./html.js";
 import { restoreSeller } from "./seller.js";
+import { loadPage } from "./pages.js";
+import { ready } from "./ready.js";
+import { wait } from "./retry.js";
+import { route } from "./route.js";
 import { Shell } from "./shell/shell.js";
 import { startNews } from "./shell/news.js";
 import { connectStream } from "./stream/client.js";
 import "./theme.js";
 
-await loadConfig();
+/** The first list has the network and the processor for itself; but not for longer than this. */
+const PATIENCE_MILLIS = 1_000;
+
+// A page that cannot be had is the frame's to tell.
+await Promise.all([loadConfig(), loadPage(route.value.page).catch(() => undefined)]);
 restoreSeller();
 render(html`<${Shell} />`, document.getElementById("app"));
 startNews();
+await Promise.race([ready, wait(PATIENCE_MILLIS)]);
 connectStream();
-// Not while the first list is being fetched.
-setTimeout(tuneClock, 1500);
+await wait(PATIENCE_MILLIS);
+tuneClock();
 globalThis.souk = { version: config.version };

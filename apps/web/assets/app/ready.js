@@ -1,3 +1,7 @@
+let say;
+/** Resolves when the page can be used. */
+export const ready = new Promise((resolve) => (say = resolve));
+
 /** Says that the page can be used, once: to those who measure, and to tests. */
 
 export function pageIsReady() {
@@ -9,6 +13,7 @@ export function pageIsReady() {
       if (dataset.ready) return;
       dataset.ready = "true";
       performance.mark("souk-ready");
+      say();
     }),
   );
 }

@@ -16,6 +16,7 @@ import { Button } from "../ui/button.js";
 import { Empty, Skeleton } from "../ui/empty.js";
 import { Icon } from "../ui/icons.js";
 import { loadStyle } from "../ui/style.js";
+import { Tabs } from "../ui/tabs.js";
 import { showProblem, showToast } from "../ui/toast.js";
 import { byDay } from "./notifications/runs.js";
 import { KINDS, wordsOf } from "./notifications/words.js";
@@ -83,9 +84,7 @@ export default function Notifications() {
         clearHistory();
         setItems([]);
       }}>Clear<//>`}</div>
-    <div class="tabs" role="group" aria-label="Show">${TABS.map(
-      ([value, words]) => html`<button type="button" key=${value} class="tab" aria-pressed=${show === value ? "true" : "false"} onClick=${() => setParams({ show: value })}>${words}</button>`,
-    )}</div>
+    <${Tabs} label="Show" choices=${TABS} value=${show} onChoose=${(value) => setParams({ show: value })} />
     ${items === null && html`<${Skeleton} />`}
     ${items !== null && shown.length === 0 && html`<div class="card"><${Empty} icon="bell" title="Nothing here yet" actions=${older}>
       What happens in the shop${whose ? ` of ${whose}` : ""} from now on appears here, also after a reload. Earlier events can be fetched.<//></div>`}

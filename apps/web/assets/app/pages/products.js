@@ -1,6 +1,6 @@
 /** The products page: a live list of the shop, and everything that is done to a product. */
 import { api } from "../api.js";
-import { html, useEffect, useMemo } from "../html.js";
+import { html, useEffect, useLayoutEffect, useMemo } from "../html.js";
 import { plural } from "../format.js";
 import { pageIsReady } from "../ready.js";
 import { route, setParams } from "../route.js";
@@ -41,12 +41,13 @@ export default function Products() {
   const asked = JSON.stringify(query);
   const again = resync.value;
 
-  useEffect(() => {
+  // Before the paint: the list is on its way while the frame is drawn.
+  useLayoutEffect(() => {
     scrollTo(0, 0);
     rows.start(query);
   }, [asked]);
   useEffect(() => {
-    if (again > 0) rows.reload();
+    if (again > 0) rows.refresh();
   }, [again]);
   useEffect(() => {
     let farewell = null;
@@ -91,7 +92,7 @@ export default function Products() {
         filtered
           ? html`<${Empty} icon="search" title="Nothing fits" actions=${html`<${Button} onClick=${() => setParams({ q: "", category: "", low: "" })}>Clear the filters<//>`}>
               No product matches what was searched and filtered${seller.value ? ` in the shop of ${seller.value}` : ""}.<//>`
-          : html`<${EmptyShop} onNew=${create} onDone=${() => rows.reload()} />`
+          : html`<${EmptyShop} onNew=${create} onDone=${() => rows.refresh()} />`
       }</div>`}
     </div>
     ${params.edit && html`<${Later} key=${params.edit} load=${() => import("./products/editor.js")} id=${params.edit} onClose=${close}

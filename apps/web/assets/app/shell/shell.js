@@ -1,7 +1,7 @@
 /** The frame: navigation, top bar, banners, messages, and the page in the middle. */
 import { config } from "../config.js";
 import { html, signal, useEffect, useRef, useState } from "../html.js";
-import { PAGES, pageNamed } from "../pages.js";
+import { loadedPage, loadPage, PAGES, pageNamed } from "../pages.js";
 import { go, HOME, linkTo, route } from "../route.js";
 import { lag, unread } from "../stream/client.js";
 import { duration } from "../format.js";
@@ -55,9 +55,6 @@ function Latency() {
   return html`<span title="From the write to this screen, half of the last 30 seconds' events">Write to screen ${duration(p50)}</span>`;
 }
 
-/** Modules that are here, by page. */
-const loaded = new Map();
-
 function Page() {
   const { page } = route.value;
   const known = pageNamed(page);
@@ -72,13 +69,10 @@ function Page() {
       scrollTo(0, 0);
       document.getElementById("main").focus({ preventScroll: true });
     }
-    if (!known || loaded.has(page)) return;
+    if (!known || loadedPage(page)) return;
     setFailed(null);
-    known.load().then(
-      (module) => {
-        loaded.set(page, module.default);
-        again((n) => n + 1);
-      },
+    loadPage(page).then(
+      () => again((n) => n + 1),
       () => setFailed({ title: "This page could not be loaded", detail: "souk may have been updated or stopped. Reload the page." }),
     );
   }, [page]);
@@ -87,6 +81,6 @@ function Page() {
       Nothing is at “${page}”.<//>`;
   }
   if (failed) return html`<${Failure} problem=${failed} retry=${() => location.reload()} />`;
-  const Component = loaded.get(page);
+  const Component = loadedPage(page);
   return Component ? html`<${Component} key=${page} />` : html`<${Skeleton} />`;
 }

@@ -2,6 +2,7 @@
 import { html, useEffect } from "../html.js";
 import { go, HOME, linkTo } from "../route.js";
 import { pageNamed } from "../pages.js";
+import { ready } from "../ready.js";
 import { loadSellers, seller, sellers, setSeller } from "../seller.js";
 import { status, unread } from "../stream/client.js";
 import { nextTheme, theme } from "../theme.js";
@@ -23,7 +24,7 @@ export function TopBar({ overlay }) {
 function SellerSwitch() {
   useEffect(() => {
     // The page is of use without it; the stream names sellers too.
-    loadSellers().catch(() => undefined);
+    ready.then(loadSellers).catch(() => undefined);
   }, []);
   const chosen = seller.value;
   const names = chosen && !sellers.value.includes(chosen) ? [chosen, ...sellers.value] : sellers.value;

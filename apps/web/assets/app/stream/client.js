@@ -68,6 +68,8 @@ function hear(message) {
     case "status":
       if (message.status === "live" && connection.peek() !== "live") {
         liveSince = serverNow();
+        // What happened between the first list and the first event is in neither.
+        if (!wasLive.peek()) resync.value += 1;
         wasLive.value = true;
       }
       connection.value = message.status;

@@ -7,6 +7,10 @@ import { matches } from "./query.js";
 
 const FIRST_PAGE = 100;
 const NEXT_PAGE = 250;
+/** The api's longest page. */
+const DEEP_PAGE = 500;
+/** Whoever has scrolled further loses the rest, and reads it again on the way down. */
+const MOST_REFRESHED = 5_000;
 /** Products that the stream told of lately: a page that was read before them must not bring back what was. */
 const MOST_RECENT = 2_000;
 /** After this many insertions the first page is read anew, so that a flood of new products stays bounded. */
@@ -54,6 +58,29 @@ export class Rows {
 
   reload() {
     return this.start(this.query);
+  }
+
+  /** Reads anew what is loaded, as deep as it goes, and shows it at once: nobody loses their place. */
+  async refresh() {
+    this.abort.abort();
+    this.abort = new AbortController();
+    const { signal: aborted } = this.abort;
+    const depth = this.ids.peek().length;
+    let all = { items: [], nextCursor: null };
+    try {
+      do {
+        const limit = Math.min(DEEP_PAGE, Math.max(this.firstPage, depth - all.items.length));
+        const page = await this.list({ ...this.query, limit, ...(all.nextCursor && { cursor: all.nextCursor }) }, aborted);
+        if (aborted.aborted) return;
+        all = { items: [...all.items, ...page.items], nextCursor: page.nextCursor };
+      } while (all.nextCursor && all.items.length < Math.min(depth, MOST_REFRESHED));
+      batch(() => this.#take(all, true));
+    } catch (problem) {
+      if (aborted.aborted) return;
+      // What is on the screen is old, not wrong: it stays, and the next sign of life tries again.
+      this.problem.value = problem;
+      this.state.value = "failed";
+    }
   }
 
   /** Reads the next page, unless one is on its way. */

@@ -61,12 +61,16 @@ export function ProductTable({ rows, act, presence }) {
     setActive({ index: to, within: true });
   };
 
+  // Rows are drawn anew when what they get is new: this stays the same.
+  const rowAct = useRef(null);
+  rowAct.current ??= { ...act, remove: (product) => goes.current(product) };
+  const goes = useRef(null);
   // The row goes, and the focus with it, unless the next one takes it.
-  const remove = (product) => {
+  const remove = (goes.current = (product) => {
     const index = rows.ids.peek().indexOf(product.id);
     act.remove(product);
     moveTo(index, -1);
-  };
+  });
   const keys = (event) => {
     const row = event.target.closest("[data-index]");
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -90,7 +94,6 @@ export function ProductTable({ rows, act, presence }) {
     event.stopPropagation();
   };
 
-  const rowAct = { ...act, remove };
   const pinned = active.within ? Math.min(active.index, total - 1) : -1;
   const parts = segments({ start: Math.min(view.start, total), end: Math.min(view.end, total), total, pinned });
   const tabbed = Math.min(active.index, Math.max(0, total - 1));
@@ -119,7 +122,7 @@ export function ProductTable({ rows, act, presence }) {
       ${parts.map((part) =>
         "gap" in part
           ? html`<tr key=${`gap-${part.at}`} class="gap" role="presentation" aria-hidden="true" style=${{ height: `${part.gap * rowHeight}px` }}></tr>`
-          : html`<${ProductRow} key=${ids[part.row]} row=${rows.row(ids[part.row])} index=${part.row} active=${inside ? part.row === tabbed : part.row === firstShown} act=${rowAct} />`,
+          : html`<${ProductRow} key=${ids[part.row]} row=${rows.row(ids[part.row])} index=${part.row} active=${inside ? part.row === tabbed : part.row === firstShown} act=${rowAct.current} />`,
       )}
     </tbody>
   </table></div>`;

@@ -1,6 +1,7 @@
 /** Search, filters and order of the list. All of it lives in the address. */
 import { analytics } from "../../api.js";
 import { html, signal, useEffect, useRef, useState } from "../../html.js";
+import { ready } from "../../ready.js";
 import { route, setParams } from "../../route.js";
 import { Icon } from "../../ui/icons.js";
 import { DEFAULT_SORT, SORTS } from "./query.js";
@@ -12,7 +13,7 @@ const categories = signal(/** @type {string[]} */ ([]));
 export function Toolbar() {
   const { q = "", category = "", low = "", sort = DEFAULT_SORT } = route.value.params;
   useEffect(() => {
-    analytics("/aggregates", { window: "all", by: "category", limit: 200 }).then(
+    ready.then(() => analytics("/aggregates", { window: "all", by: "category", limit: 200 })).then(
       ({ items }) => (categories.value = items.map((item) => item.key).sort((a, b) => a.localeCompare(b))),
       () => undefined,
     );
