@@ -55,20 +55,24 @@ export default function Analytics() {
     if (known !== undefined && (!range || lines)) pageIsReady();
   }, [known, lines]);
 
-  if (model.problem.value && !lines) return html`<${Head} /><${Failure} problem=${model.problem.value} retry=${() => retry(tries + 1)} />`;
-  if (known === undefined || (range && !lines)) return html`<${Head} /><div class="card pad"><${Skeleton} lines=${10} /></div>`;
-  if (!range) {
-    return html`<${Head} /><div class="card"><${Empty} icon="chart" title="No figures yet" actions=${html`<${Button} kind="primary" onClick=${() => go("products")}>Go to the products<//>`}>
-      As soon as something happens in the shop${whose ? ` of ${whose}` : ""}, it is counted here.<//></div><${LatencyChart} />`;
+  // What is measured here and now goes on whatever else is chosen.
+  return html`<${Head} range=${lines && range} /><div class="stack">${content()}</div><${LatencyChart} />`;
+
+  function content() {
+    if (model.problem.value && !lines) return html`<${Failure} problem=${model.problem.value} retry=${() => retry(tries + 1)} />`;
+    if (known === undefined || (range && !lines)) return html`<div class="card pad"><${Skeleton} lines=${10} /></div>`;
+    if (!range) {
+      return html`<div class="card"><${Empty} icon="chart" title="No figures yet" actions=${html`<${Button} kind="primary" onClick=${() => go("products")}>Go to the products<//>`}>
+        As soon as something happens in the shop${whose ? ` of ${whose}` : ""}, it is counted here.<//></div>`;
+    }
+    return html`<${RangePicker} range=${range} known=${known} />
+      <${Pictures} range=${range} lines=${lines} split=${split} whose=${whose} />
+      <div class="rankings">
+        ${!whose && html`<${Ranking} title="Top sellers" ranking=${rankings.seller} />`}
+        <${Ranking} title="Top products" ranking=${rankings.product} link />
+        ${!whose && html`<${Ranking} title="Categories" ranking=${rankings.category} />`}
+      </div>`;
   }
-  return html`<${Head} range=${range} /><${RangePicker} range=${range} known=${known} />
-    <${Pictures} range=${range} lines=${lines} split=${split} whose=${whose} />
-    <div class="rankings">
-      ${!whose && html`<${Ranking} title="Top sellers" ranking=${rankings.seller} />`}
-      <${Ranking} title="Top products" ranking=${rankings.product} link />
-      ${!whose && html`<${Ranking} title="Categories" ranking=${rankings.category} />`}
-    </div>
-    <${LatencyChart} />`;
 }
 
 function Head({ range = null }) {

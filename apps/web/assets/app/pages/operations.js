@@ -33,7 +33,7 @@ export default function Operations() {
 
 /** Whether all is well; if not, each thing that is not, with what to do. */
 function Verdict({ services, consumers, archive }) {
-  const faults = services.flatMap(({ service, health }) => health.checks.filter((check) => check.status !== "ok").map((check) => ({ key: `${service.name} ${check.name}`, tone: TONES[check.status], title: `${service.name}: ${checkName(check.name)}`, detail: check.detail })));
+  const faults = services.flatMap(({ service, health }) => health.checks.filter((check) => check.status !== "ok").map((check) => ({ key: `${service.name} ${check.name}`, tone: TONES[check.status], title: health.status === "unreachable" ? `${service.name} cannot be reached` : `${service.name}: ${checkName(check.name)}`, detail: check.detail })));
   const letters = deadLetters(services);
   if (letters > 0) faults.push({ key: "letters", tone: "warn", title: plural(letters, "dead letter"), detail: "Records that could not be read were set aside, and everything after them goes on. souk doctor names them; souk audit says what they cost." });
   for (const { name, problem } of consumers ?? []) if (problem && !faults.some(({ detail }) => detail === problem)) faults.push({ key: name, tone: "warn", title: `analytics: ${name}`, detail: problem });
@@ -55,12 +55,15 @@ const STREAM = { live: "live", gap: "live, with a gap", reconnecting: "reconnect
 function Flow({ services, rates, consumers }) {
   const relay = check(services, "relay");
   const stream = check(services, "stream");
+  const embedded = services.some(({ health }) => health.backend === "embedded" && check(services, "catalog"));
   const end = logEnd(consumers);
   const { p50, p99, count: seen } = lag.value;
   const figure = (name, value, small) => html`<div class="figure"><dt>${name}</dt><dd>${value}${small && html` <small>${small}</small>`}</dd></div>`;
   return html`<dl class="figures">
     ${figure("Requests", perSecond(rates.requests))}
-    ${figure("Outbox", relay ? count(relay.figures.waitingEvents) : "none", relay ? (relay.figures.waitingEvents > 0 ? `waiting, oldest ${seconds(relay.figures.oldestSeconds)}` : "waiting") : "needed, embedded")}
+    ${relay
+      ? figure("Outbox", count(relay.figures.waitingEvents), relay.figures.waitingEvents > 0 ? `waiting, oldest ${seconds(relay.figures.oldestSeconds)}` : "waiting")
+      : embedded ? figure("Outbox", "none", "needed, embedded") : figure("Outbox", "–")}
     ${figure("Log", end === null ? "–" : compact(end), "events long")}
     ${figure("Events", perSecond(rates.events))}
     ${figure("Readers", stream ? count(stream.figures.readers ?? 0) : "–", rates.frames === undefined ? "" : `${perSecond(rates.frames)} frames`)}

@@ -17,6 +17,6 @@ export function RangePicker({ range, known }) {
       ${PRESETS.map(([name, words]) => html`<option key=${name} value=${name}>${words}</option>`)}</select></label>
     ${preset === "custom" && html`<label class="row"><span class="small soft">From</span><input class="input" type="date" aria-label="From" value=${dayText(from)} ...${edges} onChange=${(event) => setParams({ from: event.currentTarget.value })} /></label>
       <label class="row"><span class="small soft">to</span><input class="input" type="date" aria-label="To" value=${dayText(to - 1)} ...${edges} onChange=${(event) => setParams({ to: event.currentTarget.value })} /></label>`}
-    <${Tabs} label="Steps" value=${step} choices=${steps.map((one) => [one, STEPS[one]])} onChoose=${(one) => setParams({ step: one })} />
+    ${steps.length > 1 && html`<${Tabs} label="Steps" value=${step} choices=${steps.map((one) => [one, STEPS[one]])} onChoose=${(one) => setParams({ step: one })} />`}
   </div>`;
 }

@@ -10,28 +10,42 @@ const PACE_MILLIS = 8_000;
 
 /**
  * @param {"seller" | "category" | "product"} by
- * @param {{from: number, to: number} | null} range @param {boolean} whole @param {string} whose @param {import("./figures.js").FiguresModel} model
+ * @param {{from: number, to: number, preset: string} | null} range @param {boolean} whole @param {string} whose @param {import("./figures.js").FiguresModel} model
  */
 export function useRanking(by, range, whole, whose, model) {
   const [ranking, setRanking] = useState(null);
-  const last = useRef(0);
   const wanted = !(whose && by !== "product");
   const moved = model.moved.value;
-  // The end of a range that is the whole moves with the data, which is no other range.
-  const place = range && (whole ? "whole" : `${range.from} ${range.to}`);
+  // The ends of a range move with the data, which makes it no other range.
+  const place = range && `${whose} ${whole ? "whole" : range.preset === "custom" ? `${range.from} ${range.to}` : range.preset}`;
+  const latest = useRef(null);
+  latest.current = range && { ...range, whole };
+  const again = useRef(() => {});
   useEffect(() => {
-    if (!range || !wanted) return undefined;
+    if (!place || !wanted) return undefined;
     const stop = new AbortController();
-    const read = () => {
-      last.current = Date.now();
-      return rank(by, { ...range, whole }, whose, stop.signal).then(setRanking, () => undefined);
+    let timer = null;
+    let next = 0;
+    const read = async () => {
+      const began = Date.now();
+      await rank(by, latest.current, whose, stop.signal).then((found) => !stop.signal.aborted && setRanking(found), () => undefined);
+      next = began + PACE_MILLIS;
+      timer = null;
     };
-    const timer = setTimeout(read, moved === 0 ? 0 : Math.max(0, last.current + PACE_MILLIS - Date.now()));
+    again.current = () => {
+      timer ??= setTimeout(read, Math.max(0, next - Date.now()));
+    };
+    setRanking(null);
+    again.current();
     return () => {
+      again.current = () => {};
       clearTimeout(timer);
       stop.abort();
     };
-  }, [place, whose, Math.floor(moved / 5), wanted]);
+  }, [place, wanted]);
+  useEffect(() => {
+    if (moved > 0) again.current();
+  }, [moved]);
   return wanted ? ranking : null;
 }
 

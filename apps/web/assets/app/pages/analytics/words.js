@@ -12,7 +12,8 @@ const TICKS = [false, true].map((utc) => {
     second: make({ timeStyle: "medium", ...zone }),
     time: make({ hour: "2-digit", minute: "2-digit", ...zone }),
     day: make({ day: "numeric", month: "short", ...zone }),
-    month: make({ month: "short", year: "2-digit", ...zone }),
+    month: make({ month: "short", year: "numeric", ...zone }),
+    year: make({ year: "numeric", ...zone }),
   };
 });
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
@@ -25,6 +26,7 @@ export const bucketLabel = (time, step) => LABELS[step].format(time);
 /** Names a tick of the axis. @param {number} time @param {number} increment seconds between ticks @param {import("./range.js").Step} step */
 export function tickLabel(time, increment, step) {
   const kinds = TICKS[step === "day" ? 1 : 0];
+  if (increment >= 365 * DAY_SECONDS) return kinds.year.format(time);
   if (increment >= 28 * DAY_SECONDS) return kinds.month.format(time);
   if (increment >= DAY_SECONDS) return kinds.day.format(time);
   const at = new Date(time);
