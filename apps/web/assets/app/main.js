@@ -8,7 +8,7 @@ import { restoreSeller } from "./seller.js";
 import { loadPage } from "./pages.js";
 import { ready } from "./ready.js";
 import { wait } from "./retry.js";
-import { route } from "./route.js";
+import { HOME, route } from "./route.js";
 import { Shell } from "./shell/shell.js";
 import { startNews } from "./shell/news.js";
 import { connectStream } from "./stream/client.js";
@@ -22,7 +22,7 @@ await Promise.all([loadConfig(), loadPage(route.value.page).catch(() => undefine
 restoreSeller();
 render(html`<${Shell} />`, document.getElementById("app"));
 startNews();
-await Promise.race([ready, wait(PATIENCE_MILLIS)]);
+if (route.value.page === HOME) await Promise.race([ready, wait(PATIENCE_MILLIS)]);
 connectStream();
 await wait(PATIENCE_MILLIS);
 tuneClock();

@@ -34,7 +34,10 @@ export default function Analytics() {
 
   useEffect(() => {
     model.learn(whose);
-  }, [whose, again, tries]);
+  }, [whose, tries]);
+  useEffect(() => {
+    if (again > 0) model.doubt();
+  }, [again]);
   useEffect(() => model.follow(), []);
 
   const known = model.known.value;
@@ -49,7 +52,7 @@ export default function Analytics() {
   const keys = split ? (rankings[split]?.rows ?? []).slice(0, MOST_LINES).map((row) => row.key) : [];
   useEffect(() => {
     if (range) model.show(range, /** @type {any} */ (split), keys);
-  }, [range?.from, range?.to, range?.step, split, keys.join("\n"), whose, again, tries]);
+  }, [range?.from, range?.to, range?.step, split, keys.join("\n"), whose, tries, known]);
   const lines = model.lines.value;
   useEffect(() => {
     if (known !== undefined && (!range || lines)) pageIsReady();
@@ -87,9 +90,11 @@ function Pictures({ range, lines, split, whose }) {
   const { step } = range;
   const shown = useMemo(() => lines.map(({ key, series }) => ({ key, ...laidOut(series, range) })), [lines, range.from, range.to, step]);
   const [{ times, figures }] = shown;
+  /** Whether the lines beside the total are there by now. */
+  const apart = split && shown.length > 1 ? split : "";
   const drawn = useMemo(() => {
     const revenue = (figures) => figures.map((one) => Number(one.revenue));
-    const rows = split && shown.length > 1 ? shown.slice(1) : shown;
+    const rows = apart ? shown.slice(1) : shown;
     return {
       revenue: rows.map(({ key, figures }) => ({ name: key ?? "Revenue", values: revenue(figures), exact: (_, i) => money(figures[i].revenue) })),
       units: [
@@ -98,7 +103,7 @@ function Pictures({ range, lines, split, whose }) {
       ],
       events: TYPES.map(([type, name]) => ({ name, values: figures.map((one) => one.events[type] ?? 0), exact: (n) => count(n ?? 0) })).filter((line, i) => i === 0 || line.values.some(Boolean)),
     };
-  }, [shown, split]);
+  }, [shown, apart]);
   const sums = useMemo(
     () => ({
       revenue: sumDecimals(figures.map((one) => one.revenue)),
@@ -118,7 +123,7 @@ function Pictures({ range, lines, split, whose }) {
       ${figure("Events", count(sums.events))}
     </dl>
     <div class="charts">
-      <${Chart} key=${`revenue ${split}`} title="Revenue" about=${split ? `The ${plural(drawn.revenue.length, split === "seller" ? "seller" : "category", split === "seller" ? "sellers" : "categories")} with most of it` : "Sold less returned, at the price of the day"}
+      <${Chart} key=${`revenue ${apart}`} title="Revenue" about=${apart ? `The ${plural(drawn.revenue.length, apart === "seller" ? "seller" : "category", apart === "seller" ? "sellers" : "categories")} with most of it` : "Sold less returned, at the price of the day"}
         kind=${drawn.revenue.length > 1 ? "lines" : "bars"} lines=${drawn.revenue} short=${axisNumber} actions=${splitSwitch} ...${axes} />
       <${Chart} title="Units" kind="lines" lines=${drawn.units} short=${axisNumber} ...${axes} />
       <${Chart} title=${`Events per ${step}`} kind="lines" lines=${drawn.events} short=${axisNumber} ...${axes} />

@@ -32,7 +32,9 @@ const listeners = new Set();
 const samples = new LagWindow();
 /** What was written before was caught up with: its age says nothing of how quick the way is. */
 let liveSince = Infinity;
-let speak = (/** @type {any} */ _message) => {};
+/** What is said before there is anybody to hear it waits. @type {any[]} */
+const early = [];
+let speak = (/** @type {any} */ message) => void early.push(message);
 /** @type {((answer: {items: import("../types.js").Notice[], reads: Record<string, number>}) => void)[]} */
 let asking = [];
 
@@ -110,6 +112,7 @@ export async function connectStream() {
     speak = joinTabs(hear, hello);
     hello();
   }
+  for (const message of early.splice(0)) speak(message);
   effect(() => speak({ kind: "seller", seller: seller.value }));
   setInterval(() => {
     if (!document.hidden) lag.value = samples.figures(serverNow());

@@ -2,7 +2,7 @@
  * Toasts: what has just happened, and what can still be done about it. A toast with a `key` takes the place of the one
  * before, so bursts stay one. None is the only record of anything.
  */
-import { html, signal, useRef } from "../html.js";
+import { html, signal } from "../html.js";
 import { Button } from "./button.js";
 import { Icon } from "./icons.js";
 import { announce } from "./live.js";
@@ -86,10 +86,9 @@ function holdAll(hold) {
 }
 
 export function Toasts() {
-  const ref = useRef(null);
   if (toasts.value.length === 0 && held) holdAll(false);
-  return html`<section class="toasts" aria-label="Messages" ref=${ref} onMouseEnter=${() => holdAll(true)} onMouseLeave=${() => holdAll(false)}
-    onFocusIn=${() => holdAll(true)} onFocusOut=${(event) => !ref.current.contains(event.relatedTarget) && holdAll(false)}>
+  return html`<section class="toasts" aria-label="Messages" onMouseEnter=${() => holdAll(true)} onMouseLeave=${() => holdAll(false)}
+    onFocusIn=${() => holdAll(true)} onFocusOut=${(event) => !event.currentTarget.contains(event.relatedTarget) && holdAll(false)}>
     ${toasts.value.map(
       (toast) => html`<div class=${`toast tone-${toast.tone}`} key=${toast.key}>
         <${Icon} name=${toast.icon ?? (toast.tone === "good" ? "check" : "info")} />

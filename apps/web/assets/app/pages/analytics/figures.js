@@ -115,6 +115,14 @@ export class FiguresModel {
     };
   }
 
+  /** Events may have been missed: everything that is shown is asked for once more, and stays on the screen meanwhile. */
+  doubt() {
+    const { all } = this.known.peek() ?? {};
+    if (!all) return this.learn(this.whose);
+    this.dirty = Math.min(this.dirty, all.from);
+    return this.wake();
+  }
+
   wake() {
     if (this.timer !== null || document.hidden || Math.min(this.dirty, this.dirtyBefore) === Infinity) return;
     this.timer = setTimeout(() => this.refresh(), PACE_MILLIS);

@@ -43,18 +43,6 @@ export function ProductTable({ rows, act, presence }) {
     };
   }, [total, rows.state.value === "ready", rowHeight]);
 
-  // A row that the keyboard asked for may only now be in the document.
-  useLayoutEffect(() => {
-    if (!wanted.current) return;
-    const { index, part } = wanted.current;
-    const row = body.current.querySelector(`[data-index="${index}"]`);
-    if (!row) return;
-    wanted.current = null;
-    const target = part >= 0 ? row.querySelectorAll("button, input")[part] : row;
-    (target?.disabled ? row : target ?? row).focus({ preventScroll: true });
-    row.scrollIntoView({ block: "nearest" });
-  });
-
   const moveTo = (index, part) => {
     const to = Math.max(0, Math.min(total - 1, index));
     wanted.current = { index: to, part };
@@ -99,6 +87,28 @@ export function ProductTable({ rows, act, presence }) {
   const tabbed = Math.min(active.index, Math.max(0, total - 1));
   const inside = parts.some((part) => part.row === tabbed);
   const firstShown = parts.find((part) => "row" in part)?.row;
+  // Places change when rows come in; the rows themselves do not.
+  useLayoutEffect(() => {
+    for (const [place, part] of parts.entries()) {
+      if (!("row" in part)) continue;
+      const row = body.current.children[place];
+      row.dataset.index = String(part.row);
+      row.setAttribute("aria-rowindex", String(part.row + 2));
+    }
+  });
+
+  // A row that the keyboard asked for may only now be in the document.
+  useLayoutEffect(() => {
+    if (!wanted.current) return;
+    const { index, part } = wanted.current;
+    const row = body.current.querySelector(`[data-index="${index}"]`);
+    if (!row) return;
+    wanted.current = null;
+    const target = part >= 0 ? row.querySelectorAll("button, input")[part] : row;
+    (target?.disabled ? row : target ?? row).focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+  });
+
   return html`<div class="card table-card"><table role="grid" aria-label="Products" aria-rowcount=${rows.more.value ? -1 : total + 1} class="products">
     <thead role="rowgroup"><tr role="row" aria-rowindex="1">
       <th role="columnheader" scope="col">Product</th><th role="columnheader" scope="col" class="sku vh">SKU</th><th role="columnheader" scope="col" class="seller">Seller</th>
@@ -115,14 +125,14 @@ export function ProductTable({ rows, act, presence }) {
         if (row) setActive({ index: Number(row.dataset.index), within: true });
       }}
       onFocusOut=${(event) => {
-        if (body.current.contains(event.relatedTarget)) return;
+        if (event.currentTarget.contains(event.relatedTarget)) return;
         presence.within = false;
         setActive((now) => ({ ...now, within: false }));
       }}>
       ${parts.map((part) =>
         "gap" in part
           ? html`<tr key=${`gap-${part.at}`} class="gap" role="presentation" aria-hidden="true" style=${{ height: `${part.gap * rowHeight}px` }}></tr>`
-          : html`<${ProductRow} key=${ids[part.row]} row=${rows.row(ids[part.row])} index=${part.row} active=${inside ? part.row === tabbed : part.row === firstShown} act=${rowAct.current} />`,
+          : html`<${ProductRow} key=${ids[part.row]} row=${rows.row(ids[part.row])} active=${inside ? part.row === tabbed : part.row === firstShown} act=${rowAct.current} />`,
       )}
     </tbody>
   </table></div>`;
