@@ -38,6 +38,8 @@ const STEPS = /** @type {const} */ ([["second", 60], ["minute", 60], ["hour", 24
 
 /** Returns how long ago that was, in words. @param {string | number} time @param {number} now milliseconds */
 export function since(time, now) {
+  // Words are renewed twice a minute: seconds would be wrong most of the time.
+  if (Math.abs(new Date(time).getTime() - now) < 45_000) return ago.format(0, "second");
   let left = (new Date(time).getTime() - now) / 1000;
   for (const [unit, size] of STEPS) {
     if (Math.abs(left) < size) return ago.format(Math.round(left), unit);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { foldNews, headline, isNews, mergeNews } from "../../assets/app/shell/fold.js";
-import { byDay, foldRuns } from "../../assets/app/pages/notifications/runs.js";
+import { byDay, firstLines, foldRuns } from "../../assets/app/pages/notifications/runs.js";
 
 const low = (name, extra = {}) => ({ kind: "low", name, data: { stock: 2, threshold: 10 }, ...extra });
 
@@ -55,4 +55,10 @@ test("few, far apart, different, or gaps stay apart", () => {
 test("days stand apart", () => {
   const days = byDay([notice("low", 0), { ...notice("low", 1), at: "2026-01-01T10:00:00.000Z" }], (time) => time.slice(0, 10));
   assert.deepEqual(days.map(({ day, lines }) => [day, lines.length]), [["2026-01-02", 1], ["2026-01-01", 1]]);
+});
+
+test("a page of lines goes over days, and says whether there is more", () => {
+  const days = [{ day: "b", lines: [1, 2, 3] }, { day: "a", lines: [4, 5] }];
+  assert.deepEqual(firstLines(days, 4), { days: [{ day: "b", lines: [1, 2, 3] }, { day: "a", lines: [4] }], more: true });
+  assert.equal(firstLines(days, 5).more, false);
 });

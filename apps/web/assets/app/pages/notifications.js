@@ -18,7 +18,7 @@ import { Icon } from "../ui/icons.js";
 import { loadStyle } from "../ui/style.js";
 import { Tabs } from "../ui/tabs.js";
 import { showProblem, showToast } from "../ui/toast.js";
-import { byDay } from "./notifications/runs.js";
+import { byDay, firstLines } from "./notifications/runs.js";
 import { KINDS, wordsOf } from "./notifications/words.js";
 
 await loadStyle("style/notifications.css");
@@ -76,6 +76,7 @@ export default function Notifications() {
 
   const shown = (items ?? []).filter((notice) => !show || notice.group === show);
   const isNew = (notice) => notice.group !== "stock" && before.current && notice.seq > Math.max(before.current["*"] ?? 0, before.current[notice.seller] ?? 0);
+  const { days, more } = firstLines(byDay(shown, dayOf), most);
   const oldest = items?.at(-1)?.at;
   const older = html`<${Button} icon="refresh" busy=${busy} onClick=${() => loadOlder(oldest ? { to: oldest } : {})}>Load earlier events<//>`;
   return html`
@@ -88,11 +89,11 @@ export default function Notifications() {
     ${items === null && html`<${Skeleton} />`}
     ${items !== null && shown.length === 0 && html`<div class="card"><${Empty} icon="bell" title="Nothing here yet" actions=${older}>
       What happens in the shop${whose ? ` of ${whose}` : ""} from now on appears here, also after a reload. Earlier events can be fetched.<//></div>`}
-    ${byDay(shown.slice(0, most), dayOf).map(({ day, lines }) => html`<section class="day" key=${day}><h2>${day}</h2><ul class="card notices">${lines.map((line) =>
+    ${days.map(({ day, lines }) => html`<section class="day" key=${day}><h2>${day}</h2><ul class="card notices">${lines.map((line) =>
       "run" in line ? html`<${Run} key=${`run-${line.key}`} run=${line.run} isNew=${isNew} />` : html`<li key=${line.notice.id}><${Line} notice=${line.notice} isNew=${isNew(line.notice)} onCatchUp=${loadOlder} /></li>`,
     )}</ul></section>`)}
     ${shown.length > 0 && html`<div class="row more">
-      ${shown.length > most && html`<${Button} onClick=${() => setMost(most + STEP)}>Show more<//>`}
+      ${more && html`<${Button} onClick=${() => setMost(most + STEP)}>Show more<//>`}
       ${older}</div>`}`;
 }
 

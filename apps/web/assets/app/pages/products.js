@@ -27,7 +27,7 @@ export default function Products() {
     return {
       rows,
       /** Where the pointer and the focus are: nothing moves under them. */
-      presence: { pointed: false, within: false },
+      presence: { pointed: false, within: false, atTop: true },
       act: actionsOn({
         expect: (id, pending) => rows.expect(id, pending),
         update: (product) => rows.update(product),
@@ -59,8 +59,7 @@ export default function Products() {
       else rows.sweep((id) => id === within);
     };
     const end = onEvents((batch) => {
-      const atTop = scrollY < 300 && !document.querySelector("dialog[open]");
-      rows.apply(batch, atTop && !presence.pointed && !presence.within);
+      rows.apply(batch, presence.atTop && !presence.pointed && !presence.within && !route.peek().params.edit);
       if (batch.some((event) => event.type === "ProductDeleted")) farewell ??= setTimeout(sweep, FAREWELL_MILLIS);
     });
     return () => {

@@ -43,3 +43,14 @@ export function byDay(notices, dayOf) {
   }
   return [...days].map(([day, of]) => ({ day, lines: foldRuns(of) }));
 }
+
+/** Returns the first so many lines, and whether there are more. @param {{day: string, lines: Line[]}[]} days @param {number} most */
+export function firstLines(days, most) {
+  let left = most;
+  const first = [];
+  for (const { day, lines } of days) {
+    if (left > 0) first.push({ day, lines: lines.slice(0, left) });
+    left -= lines.length;
+  }
+  return { days: first, more: left < 0 };
+}

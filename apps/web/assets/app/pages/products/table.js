@@ -8,8 +8,10 @@ import { segments, windowOf } from "./window.js";
 
 /** Rows left below the screen when the next page is asked for. */
 const AHEAD = 80;
+/** Scrolled by less than this below the first row, in pixels, a reader is still at the top. */
+const NEAR_TOP = 60;
 
-/** @param {{rows: import("./rows.js").Rows, act: import("./actions.js").Actions, presence: {pointed: boolean, within: boolean}}} props */
+/** @param {{rows: import("./rows.js").Rows, act: import("./actions.js").Actions, presence: {pointed: boolean, within: boolean, atTop: boolean}}} props */
 export function ProductTable({ rows, act, presence }) {
   const body = useRef(null);
   const [rowHeight, setRowHeight] = useState(innerWidth < 760 ? 104 : 60);
@@ -30,6 +32,8 @@ export function ProductTable({ rows, act, presence }) {
       const top = -body.current.getBoundingClientRect().top;
       const next = windowOf({ top, height: innerHeight, row, total: rows.ids.peek().length });
       setView((now) => (now.start === next.start && now.end === next.end ? now : next));
+      // Kept for those who ask often: reading it makes the browser lay out the page.
+      presence.atTop = top < NEAR_TOP;
       if (next.end + AHEAD > rows.ids.peek().length) rows.loadMore();
     };
     const soon = () => (frame ||= requestAnimationFrame(look));
