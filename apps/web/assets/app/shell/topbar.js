@@ -17,7 +17,7 @@ export function TopBar({ overlay }) {
     <${Status} />
     ${pageNamed("notifications") && html`<${Bell} />`}
     <${Button} class="theme" kind="quiet" icon=${theme.value} label=${`Theme: ${theme.value}`} onClick=${nextTheme} />
-    <${Button} class="theme" kind="quiet" icon="keyboard" label="Keyboard help" onClick=${() => (overlay.value = "keys")} />
+    <${Button} class="keys-help" kind="quiet" icon="keyboard" label="Keyboard help" onClick=${() => (overlay.value = "keys")} />
   </header>`;
 }
 
