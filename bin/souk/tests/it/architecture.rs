@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Apps that others may use: the manners that all share, and the folding that an audit repeats.
 const SHARED_APPS: &[(&str, &[&str])] = &[
-    ("souk-http", &["souk-api", "souk-notifications", "souk-analytics"]),
+    ("souk-http", &["souk-api", "souk-notifications", "souk-analytics", "souk-web"]),
     ("souk-analytics", &["souk-audit"]),
 ];
 

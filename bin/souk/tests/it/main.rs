@@ -5,6 +5,7 @@
 //! - `help`: every command explains itself; `docs`: the guide tells every setting as it is.
 //! - `read_only`: a data folder that cannot be written.
 //! - `services`: each service on its own against the real servers; `monolith`: all on one port.
+//! - `web`: the dashboard, beside the services and on its own.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
 //!
 //! Starting and talking is in `support`.
@@ -21,3 +22,4 @@ mod services_settings;
 mod settings;
 mod support;
 mod up;
+mod web;
