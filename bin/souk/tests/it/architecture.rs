@@ -6,9 +6,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Apps that others may use: the manners that all share, and the folding that an audit repeats.
+/// Apps that others may use: the manners that all share, the client of those who come from outside, and the folding
+/// that an audit repeats.
 const SHARED_APPS: &[(&str, &[&str])] = &[
     ("souk-http", &["souk-api", "souk-notifications", "souk-analytics"]),
+    ("souk-client", &["souk-load", "souk-verify"]),
     ("souk-analytics", &["souk-audit"]),
 ];
 

@@ -6,6 +6,7 @@
 //! - `read_only`: a data folder that cannot be written.
 //! - `services`: each service on its own against the real servers; `monolith`: all on one port.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
+//! - `verify`: every step of it, on every kind of installation.
 //!
 //! Starting and talking is in `support`.
 
@@ -21,3 +22,4 @@ mod services_settings;
 mod settings;
 mod support;
 mod up;
+mod verify;
