@@ -12,6 +12,7 @@ use axum::routing::get;
 use http::HeaderMap;
 use http::header::ACCEPT;
 
+use crate::app::Home;
 use crate::health::HealthPages;
 use crate::manners::MannersLayer;
 use crate::{Code, Cors, HealthCheck, Metrics, Params, Problem, body, metrics, pages};
@@ -37,9 +38,13 @@ impl Service {
     /// # Panics
     /// When `routes` has one of these paths, or a fallback.
     pub fn router(self, routes: Router, metrics: Metrics) -> Router {
+        self.with_home(routes, metrics, None)
+    }
+
+    pub(crate) fn with_home(self, routes: Router, metrics: Metrics, home: Option<Home>) -> Router {
         let (registries, http) = metrics.into_parts();
         let layer = MannersLayer::new(self.cors.clone(), http);
-        let own = self.own_routes(Arc::new(registries)).method_not_allowed_fallback(method_not_allowed);
+        let own = self.own_routes(Arc::new(registries), home).method_not_allowed_fallback(method_not_allowed);
         // Health and metrics answer also when connections are refused: that is when they are looked at.
         let own = own.layer(layer.clone().never_refuses());
         let routes = routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(layer);
@@ -47,12 +52,16 @@ impl Service {
         routes.merge(own).with_state(())
     }
 
-    fn own_routes(self, registries: Arc<metrics::Registries>) -> Router {
+    fn own_routes(self, registries: Arc<metrics::Registries>, home: Option<Home>) -> Router {
         let Self { name, about, backend, health, .. } = self;
         let health = Arc::new(HealthPages { service: name, backend, started: Instant::now(), check: health });
         let ready = health.clone();
+        let root = async move |headers: HeaderMap| match &home {
+            Some(home) if pages::wants_html(&headers) => home(&headers),
+            _ => pages::root(&headers, name, &about, backend),
+        };
         Router::new()
-            .route("/", get(async move |headers: HeaderMap| pages::root(&headers, name, &about, backend)))
+            .route("/", get(root))
             .route("/health", get(async move || health.health().await))
             .route("/livez", get(async || pages::text("ok\n")))
             .route("/readyz", get(async move || ready.ready().await))

@@ -28,13 +28,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use config::{LoadConfig, LoadError};
+pub use progress::{Phase, Progress, Step};
 pub use shop::{Shop, ShopLine, ShopOrder, ShopProduct};
 pub use verdict::{Fault, FaultKind, Latency, ProofFigures, StreamFigures, Verdict};
 
 use souk_client::{Client, Target};
 
 use ledger::{Ledger, SharedLedger};
-use progress::{Phase, Progress};
 
 /// Replays the shop and proves the outcome.
 ///
@@ -43,6 +43,31 @@ use progress::{Phase, Progress};
 /// [`LoadError::Unreachable`] when a service cannot be reached, at the start or for longer than
 /// [`LoadConfig::patience`] later.
 pub async fn run(config: LoadConfig) -> Result<Verdict, LoadError> {
+    let progress = Progress::new(config.progress);
+    run_watched(config, progress).await
+}
+
+/// Tells whether the shop at `config.api` has no products.
+///
+/// # Errors
+/// [`LoadError::Setting`] when the URL is not usable, [`LoadError::Unreachable`] when the api does not answer within
+/// [`LoadConfig::patience`].
+pub async fn shop_is_empty(config: &LoadConfig) -> Result<bool, LoadError> {
+    #[derive(serde::Deserialize)]
+    struct Products {
+        items: Vec<serde::de::IgnoredAny>,
+    }
+    let mut client = Client::new(Target::parse("api", &config.api)?, config.patience);
+    client.get("/products?limit=1").await?;
+    let products: Products = opening::read(&client, "GET /products")?;
+    Ok(products.items.is_empty())
+}
+
+/// As [`run`], with progress that the caller reads.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdict, LoadError> {
     config.validate()?;
     let targets = Targets::resolve(&config)?;
     let shop = Arc::new(Shop::read(config.data.as_deref(), config.lines_per_request)?);
@@ -55,7 +80,6 @@ pub async fn run(config: LoadConfig) -> Result<Verdict, LoadError> {
     let mut analytics = Client::new(targets.analytics.clone(), config.patience);
     let archived_before = prove::flush_archive(&mut analytics, &stream.started_at).await?;
 
-    let progress = Progress::new(config.progress);
     let run = uuid::Uuid::now_v7().simple().to_string();
     let started = Instant::now();
     progress.begin(Phase::Opening, shop.products.len());

@@ -10,7 +10,7 @@ mod flags;
 
 pub use flags::{
     AllSettings, AnalyticsSettings, ApiSettings, HasSettings, NotificationsSettings, SettingFlags,
-    StoreSettings, UpSettings,
+    StoreSettings, UpSettings, WebSettings,
 };
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";
@@ -19,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   souk                                  starts everything on this machine
   souk up --monolith                    the same on one port
+  souk up --demo                        the same with a shop in it
   souk api                              starts one service on Postgres and Kafka
   souk load                             replays a shop's transactions and proves that nothing was lost
   souk verify                           follows a product through every service and removes it
@@ -40,14 +41,17 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Starts api, notifications and analytics in one process
+    /// Starts api, notifications, analytics and the dashboard in one process
     #[command(after_help = "\
 Example:
   souk up --data-dir /var/lib/souk --api-port 3000
   souk up --monolith
+  souk up --demo
 
 Everything is embedded unless DATABASE_URL and KAFKA_BROKERS are set: then it runs on Postgres, Kafka, DynamoDB and \
-S3, as the services on their own do. With --monolith everything is on one port, /events/stream included.
+S3, as the services on their own do. With --monolith everything is on one port, the dashboard at / and \
+/events/stream included. With --demo an empty shop is filled with the sample inside the binary, as the dashboard's button \
+does it.
 
 The first Ctrl-C or SIGTERM lets requests in flight end, the second aborts. Where the standard output is \
 no terminal, a log line on the standard error says `ready` and where everything is.")]
@@ -75,7 +79,18 @@ Example:
 It needs KAFKA_BROKERS, and DYNAMO_ENDPOINT and MINIO_ENDPOINT with their keys unless they are AWS's own. It waits for \
 all three and says so in /readyz; tables and bucket are created when absent.")]
     Analytics(AnalyticsSettings),
-    // The dashboard, `web`, has its place here.
+    /// Starts the dashboard alone: a page that talks to services that run elsewhere
+    #[command(after_help = "\
+Example:
+  souk web
+  souk web --api-url https://shop.example/api --sse-url https://shop.example/events/stream --analytics-url \
+https://shop.example/figures
+
+It needs no server and no settings: the page talks from the browser to the api, the event stream and analytics, at \
+ports 3000, 3001 and 8080 of the host under which the browser knows the dashboard, or where API_URL, SSE_URL and \
+ANALYTICS_URL say. CORS_ALLOWED_ORIGINS of those services has to let its origin in. /health says which of them \
+cannot be reached.")]
+    Web(WebSettings),
     /// Replays real transactions through the public API and proves that nothing was lost
     #[command(after_help = "\
 Example:
@@ -128,6 +143,9 @@ pub struct UpArgs {
     /// Serves everything on one port, API_PORT
     #[arg(long)]
     pub monolith: bool,
+    /// Fills an empty shop with the sample inside the binary
+    #[arg(long)]
+    pub demo: bool,
     #[command(flatten)]
     pub settings: UpSettings,
 }

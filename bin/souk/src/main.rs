@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Some(Command::Api(flags)) => commands::up::run_service(flags),
         Some(Command::Notifications(flags)) => commands::up::run_service(flags),
         Some(Command::Analytics(flags)) => commands::up::run_service(flags),
+        Some(Command::Web(flags)) => commands::up::run_service(flags),
         Some(Command::Load(args)) => commands::load::run(args),
         Some(Command::Verify(args)) => commands::verify::run(&args),
         Some(Command::Audit(args)) => commands::audit::run(args),

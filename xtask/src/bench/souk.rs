@@ -68,7 +68,9 @@ impl Souk {
                 .current_dir(folder)
                 .env("API_PORT", api.to_string())
                 .env("NOTIFICATIONS_PORT", stream.to_string())
-                .env("HEALTH_PORT", analytics.to_string()),
+                .env("HEALTH_PORT", analytics.to_string())
+                // Nobody looks at it; any free port will do.
+                .env("WEB_PORT", "0"),
             "TERM",
             &log,
         )?;

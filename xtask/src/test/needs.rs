@@ -36,6 +36,13 @@ const TOOLS: &[&Tool] = &[
         debian: &["perl"],
         otherwise: "install Perl 5",
     },
+    &Tool {
+        name: "node",
+        why: "runs the tests of the dashboard's modules",
+        found: || on_path("node").is_some(),
+        debian: &["nodejs"],
+        otherwise: "install Node.js, 18 or later",
+    },
 ];
 
 /// What the tests open at once at most, with room to spare.

@@ -47,6 +47,8 @@ roles! {
     OfNotifications: Notifications, NotificationsSettings;
     /// Those of `souk analytics`.
     OfAnalytics: Analytics, AnalyticsSettings;
+    /// Those of `souk web`.
+    OfWeb: Web, WebSettings;
     /// Those that say which installation is meant.
     OfStores: Stores, StoreSettings;
     /// All.

@@ -13,7 +13,8 @@ type Resolutions = BTreeMap<&'static str, Resolved>;
 /// Adds a fault for each contradiction.
 pub fn contradictions(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault>) {
     match role {
-        Role::Clients | Role::Config => return,
+        Role::Clients => return plain(resolved, faults),
+        Role::Web | Role::Config => return,
         Role::Up => {
             ports(resolved, faults);
             backend(resolved, faults);
@@ -46,8 +47,8 @@ pub fn contradictions(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault
 pub fn oddities(resolved: &Resolutions, role: Role, warnings: &mut Vec<String>) {
     if matches!(role, Role::Up | Role::Monolith | Role::Config) && resolved["PORT"].is_given() {
         warnings.push(
-            "PORT is read by services that run on their own; `souk up` takes API_PORT, NOTIFICATIONS_PORT and \
-             HEALTH_PORT"
+            "PORT is read by services that run on their own; `souk up` takes API_PORT, NOTIFICATIONS_PORT, \
+             HEALTH_PORT and WEB_PORT"
                 .to_owned(),
         );
     }
@@ -66,12 +67,27 @@ pub fn oddities(resolved: &Resolutions, role: Role, warnings: &mut Vec<String>) 
 
 /// Tells whether the settings ask for the distributed engines.
 pub fn is_distributed(resolved: &Resolutions, role: Role) -> bool {
-    role.is_service() || resolved["DATABASE_URL"].is_given() && resolved["KAFKA_BROKERS"].is_given()
+    role != Role::Web
+        && (role.is_service() || resolved["DATABASE_URL"].is_given() && resolved["KAFKA_BROKERS"].is_given())
+}
+
+/// `souk load` speaks to the services themselves, which speak no https.
+fn plain(resolved: &Resolutions, faults: &mut Vec<Fault>) {
+    for name in ["API_URL", "SSE_URL", "ANALYTICS_URL"] {
+        let setting = &resolved[name];
+        if matches!(&setting.value, Some(Value::Text(url)) if url.starts_with("https:")) {
+            faults.push(Fault {
+                subject: setting.subject(),
+                what: "is an https URL, which is not spoken here".to_owned(),
+                remedy: "name the service itself, such as http://localhost:3000".to_owned(),
+            });
+        }
+    }
 }
 
 /// No two services share a port; 0 is never shared.
 fn ports(resolved: &Resolutions, faults: &mut Vec<Fault>) {
-    const NAMES: [&str; 3] = ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT"];
+    const NAMES: [&str; 4] = ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT", "WEB_PORT"];
     for (at, name) in NAMES.iter().enumerate() {
         let Some(Value::Port(port @ 1..)) = resolved[name].value else { continue };
         for earlier in &NAMES[..at] {

@@ -13,6 +13,8 @@ pub enum Role {
     Notifications,
     /// `souk analytics`.
     Analytics,
+    /// `souk web`.
+    Web,
     /// What looks at the stores themselves, such as `souk audit`.
     Stores,
     /// What talks to services that run elsewhere, such as `souk load`.
@@ -34,13 +36,14 @@ impl Role {
             Self::Api => "api",
             Self::Notifications => "notifications",
             Self::Analytics => "analytics",
+            Self::Web => "web",
             Self::Stores => "audit",
             Self::Clients => "load",
             Self::Config => "config",
         }
     }
 
-    /// Tells whether the role runs a service on its own, which is distributed always.
+    /// Tells whether the role runs a service on its own that needs servers; the dashboard needs none.
     pub fn is_service(self) -> bool {
         matches!(self, Self::Api | Self::Notifications | Self::Analytics)
     }

@@ -65,7 +65,7 @@ impl Setting {
         match role {
             Role::Config => true,
             // One port serves all.
-            Role::Monolith if ["NOTIFICATIONS_PORT", "HEALTH_PORT"].contains(&self.name) => false,
+            Role::Monolith if ["NOTIFICATIONS_PORT", "HEALTH_PORT", "WEB_PORT"].contains(&self.name) => false,
             role => self.readers.contains(&role.reader()),
         }
     }
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn each_service_reads_what_its_users_were_promised() {
-        let promised: [(Role, &[&str]); 3] = [
+        let promised: [(Role, &[&str]); 4] = [
             (
                 Role::Api,
                 &[
@@ -166,6 +166,7 @@ mod tests {
                 ],
             ),
             (Role::Notifications, &["KAFKA_BROKERS", "KAFKA_CLIENT_ID", "PORT"]),
+            (Role::Web, &["WEB_PORT", "API_URL", "SSE_URL", "ANALYTICS_URL"]),
         ];
         for (role, names) in promised {
             for name in names {

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Apps that others may use: the manners that all share, the client of those who come from outside, and the folding
 /// that an audit repeats.
 const SHARED_APPS: &[(&str, &[&str])] = &[
-    ("souk-http", &["souk-api", "souk-notifications", "souk-analytics"]),
+    ("souk-http", &["souk-api", "souk-notifications", "souk-analytics", "souk-web"]),
     ("souk-client", &["souk-load", "souk-verify"]),
     ("souk-analytics", &["souk-audit"]),
 ];

@@ -5,6 +5,7 @@
 //! - `help`: every command explains itself; `docs`: the guide tells every setting as it is.
 //! - `read_only`: a data folder that cannot be written.
 //! - `services`: each service on its own against the real servers; `monolith`: all on one port.
+//! - `web`: the dashboard, beside the services and on its own.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
 //! - `verify`: every step of it, on every kind of installation.
 //!
@@ -23,3 +24,4 @@ mod settings;
 mod support;
 mod up;
 mod verify;
+mod web;
