@@ -15,7 +15,7 @@ const SHARED_APPS: &[(&str, &[&str])] = &[
 ];
 
 /// What only tests and `xtask` use: no service starts servers or breaks connections.
-const TEST_BEDS: &[&str] = &["souk-servers", "souk-fault-proxy", "souk-conformance"];
+const TEST_BEDS: &[&str] = &["souk-servers", "souk-fault-proxy", "souk-browser", "souk-conformance"];
 
 /// The adapters, as code names them.
 const ADAPTERS: &[&str] = &["souk_embedded", "souk_distributed", "souk_postgres", "souk_kafka", "souk_aws"];

@@ -106,11 +106,11 @@ fn a_monolith_is_found_by_its_api_alone() {
 fn several_at_once_beside_other_writers_do_not_disturb_each_other() {
     let folder = here();
     let souk = Souk::start(folder.path());
-    let (urls, over) = (of(&souk), AtomicBool::new(false));
+    let (urls, over, api) = (of(&souk), AtomicBool::new(false), souk.ports.api);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut api = souk.api();
+                let mut api = Client::new(api);
                 while !over.load(Ordering::Relaxed) {
                     let created =
                         api.post("/products", r#"{"name":"Lantern","price":1,"stock":9,"sellerId":"s"}"#);
