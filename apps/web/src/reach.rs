@@ -2,13 +2,14 @@
 //!
 //! The dashboard itself works without them, as far as it goes: it is never unready for it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use souk_http::{Check, Health, HealthCheck, Status};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::assets::ASSETS;
 
@@ -16,6 +17,8 @@ use crate::assets::ASSETS;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long what was seen is told again: whoever asks more often asks us, not the services.
 const KEPT: Duration = Duration::from_secs(5);
+/// The same where something was wrong: services that start beside us are there a moment later.
+const KEPT_BAD: Duration = Duration::from_secs(1);
 /// Bytes of an answer that are read: its first line is enough.
 const ANSWER: u64 = 1024;
 
@@ -44,10 +47,11 @@ impl Reach {
     /// Returns a check for each; who comes while one looks waits for what it sees.
     async fn look(&self) -> Vec<Check> {
         let mut seen = self.seen.lock().await;
-        if let Some((at, checks)) = &*seen
-            && at.elapsed() < KEPT
-        {
-            return checks.clone();
+        if let Some((at, checks)) = &*seen {
+            let kept = if checks.iter().all(|check| check.status == Status::Ok) { KEPT } else { KEPT_BAD };
+            if at.elapsed() < kept {
+                return checks.clone();
+            }
         }
         let checks = join_all(self.upstreams.iter().map(look_at)).await;
         *seen = Some((Instant::now(), checks.clone()));
@@ -183,8 +187,12 @@ mod tests {
             server.await.unwrap();
             assert_eq!(first.checks[1].1.status, status, "{first:?}");
             assert!(first.checks[1].1.detail.contains(word), "{first:?}");
-            // Nobody listens any more.
+            // Nobody listens any more, and no time goes by but what the test lets pass.
+            tokio::time::pause();
             assert_eq!(reach.check().await, first);
+            tokio::time::advance(if status == Status::Ok { KEPT } else { KEPT_BAD }).await;
+            assert_ne!(reach.check().await, first);
+            tokio::time::resume();
         }
     }
 

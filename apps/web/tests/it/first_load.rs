@@ -40,7 +40,7 @@ fn imports(source: &str) -> Vec<String> {
     for keyword in ["import", "export"] {
         for (at, _) in source.match_indices(keyword) {
             let before = source[..at].trim_end_matches([' ', '\t']);
-            let begins = before.is_empty() || before.ends_with(['\n', ';', '}', '/']);
+            let begins = before.is_empty() || before.ends_with(['\n', ';', '}']) || before.ends_with("*/");
             let after = bytes.get(at + keyword.len()).copied().unwrap_or(b' ');
             if !begins || !matches!(after, b' ' | b'\n' | b'{' | b'*' | b'"' | b'\'') {
                 continue;

@@ -6,7 +6,7 @@ import { pageIsReady } from "../ready.js";
 import { route, setParams } from "../route.js";
 import { seller } from "../seller.js";
 import { Later } from "../shell/later.js";
-import { onEvents, resync } from "../stream/client.js";
+import { onEvents, resync, status } from "../stream/client.js";
 import { Button } from "../ui/button.js";
 import { Empty, Failure } from "../ui/empty.js";
 import { announce } from "../ui/live.js";
@@ -67,6 +67,12 @@ export default function Products() {
       end();
     };
   }, []);
+
+  // Whoever could not be reached may be back when the stream is.
+  const live = status.value;
+  useEffect(() => {
+    if (live === "live" && rows.state.peek() === "failed") rows.refresh();
+  }, [live]);
 
   const state = rows.state.value;
   const filtered = Object.keys(query).length > 1;

@@ -1,5 +1,5 @@
 /** Folding: many notices into few lines. Nothing here knows of the page. */
-import { enumerate, plural } from "../format.js";
+import { count as figure, enumerate, plural } from "../format.js";
 
 /** Names that a line spells out; the rest is counted. */
 const NAMED = 3;
@@ -55,12 +55,12 @@ export function headline(key, news) {
   }
   if (key === "low") {
     return count === 1
-      ? { title: `Low stock: ${first.name}`, detail: `${first.data.stock} left, the threshold is ${first.data.threshold}`, tone: "warn", icon: "low" }
+      ? { title: `Low stock: ${first.name}`, detail: `${figure(first.data.stock)} left, the threshold is ${figure(first.data.threshold)}`, tone: "warn", icon: "low" }
       : { title: WORDS.low(count), detail, tone: "warn", icon: "low" };
   }
   if (key === "replenished") {
     return count === 1
-      ? { title: `Back in stock: ${first.name}`, detail: `${first.data.stock} at hand`, tone: "good", icon: "up" }
+      ? { title: `Back in stock: ${first.name}`, detail: `${figure(first.data.stock)} at hand`, tone: "good", icon: "up" }
       : { title: WORDS.replenished(count), detail, tone: "good", icon: "up" };
   }
   const icon = key === "deleted" ? "trash" : "plus";

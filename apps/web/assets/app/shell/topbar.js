@@ -17,7 +17,7 @@ export function TopBar({ overlay }) {
     <${Status} />
     ${pageNamed("notifications") && html`<${Bell} />`}
     <${Button} class="theme" kind="quiet" icon=${theme.value} label=${`Theme: ${theme.value}`} onClick=${nextTheme} />
-    <${Button} class="theme" kind="quiet" icon="keyboard" label="Keyboard help" onClick=${() => (overlay.value = "keys")} />
+    <${Button} class="keys-help" kind="quiet" icon="keyboard" label="Keyboard help" onClick=${() => (overlay.value = "keys")} />
   </header>`;
 }
 
@@ -28,7 +28,7 @@ function SellerSwitch() {
   }, []);
   const chosen = seller.value;
   const names = chosen && !sellers.value.includes(chosen) ? [chosen, ...sellers.value] : sellers.value;
-  return html`<div class="seller"><label for="seller"><span class="text">Seller</span><span class="vh"></span></label>
+  return html`<div class="seller"><label for="seller">Seller</label>
     <select class="input" id="seller" aria-label="Seller" value=${chosen} onChange=${(event) => setSeller(event.currentTarget.value)}>
       <option value="">All sellers</option>${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
     </select></div>`;

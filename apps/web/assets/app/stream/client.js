@@ -117,12 +117,12 @@ export async function connectStream() {
   setInterval(() => {
     if (!document.hidden) lag.value = samples.figures(serverNow());
   }, 1000);
-  const wake = () => speak({ kind: "wake" });
-  addEventListener("online", wake);
-  addEventListener("offline", wake);
+  const changed = () => speak({ kind: "wake", changed: true });
+  addEventListener("online", changed);
+  addEventListener("offline", changed);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
-    wake();
+    speak({ kind: "wake" });
     tuneClock();
   });
   addEventListener("pageshow", (event) => event.persisted && hello());

@@ -56,7 +56,7 @@ export class Hub {
         port.taken();
         break;
       case "wake":
-        this.source?.wake();
+        this.source?.wake(message.changed);
         break;
       case "read":
         this.history.read(port.seller, message.seq);

@@ -109,10 +109,12 @@ export class Source {
     this.#open();
   }
 
-  /** A page looks again: is what we have still worth something? */
-  wake() {
-    if (!this.env.online()) this.#lost();
-    else if (!this.ready || this.env.now() - this.heard > WAKE_MILLIS) this.reopen();
+  /**
+   * A page looks again: is what we have still worth something? `changed`: the network has come or gone; souk on this
+   * very machine is reached without one, so only trying tells.
+   */
+  wake(changed = false) {
+    if (changed || !this.ready || this.env.now() - this.heard > WAKE_MILLIS) this.reopen();
   }
 
   close() {

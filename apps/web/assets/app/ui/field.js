@@ -13,6 +13,6 @@ export function Field({ name, label, hint, error, as = "input", children, class:
     <${as} class="input" id=${id} name=${name} aria-invalid=${error ? "true" : undefined} aria-describedby=${about || undefined}
       autocomplete="off" ...${input}>${children}<//>
     ${hint && html`<div class="hint" id=${`${id}-hint`}>${hint}</div>`}
-    ${error && html`<div class="error" id=${`${id}-error`}><${Icon} name="warn" size=${16} />${error}</div>`}
+    ${error && html`<div class="error" id=${`${id}-error`}><${Icon} name="warn" size=${16} />${error[0].toUpperCase() + error.slice(1)}</div>`}
   </div>`;
 }

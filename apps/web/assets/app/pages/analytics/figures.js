@@ -5,14 +5,16 @@
 import { analytics } from "../../api.js";
 import { signal } from "../../html.js";
 import { onEvents } from "../../stream/client.js";
-import { DAY, extentOf, HOUR, LENGTHS, MINUTE } from "./range.js";
+import { DAY, extentOf, HOUR, LENGTHS } from "./range.js";
 import { fetchAll, figuresOf, happenedAt, merged } from "./series.js";
 
 /** Often enough to see it grow. */
 const PACE_MILLIS = 1_500;
-/** Analytics counts a moment after the stream has told: what changed is asked for once more after it. */
+/** Pages of a line, and of the totals by day: as many as their ranges can have. */
 const MOST_PAGES = 4;
 const MOST_DAYS = 12;
+/** Ranges that end with the latest thing that happened. */
+const SPANS = ["hour", "day", "week", "month"];
 
 const aggregates = (query, stop) => analytics("/aggregates", query, { signal: stop });
 const iso = (time) => new Date(time).toISOString();
@@ -52,14 +54,14 @@ export class FiguresModel {
     }
   }
 
-  /** Tells what is known from the totals by day; finds the newest minute. */
-  async settle(stop) {
+  /** Tells what is known from the totals by day; looks for the newest minute where that is not known, or asked for. */
+  async settle(stop, look = false) {
     const days = [...this.days].map(([bucket, item]) => ({ bucket, sold: item.unitsSold, events: figuresOf(item).count })).sort((a, b) => a.bucket - b.bucket);
     const extent = extentOf(days);
     const all = days.length > 0 ? { from: days[0].bucket, to: days.at(-1).bucket + DAY } : null;
-    const before = this.known.peek();
-    let newest = before?.newest ?? 0;
-    if (extent && (newest < extent.to - DAY || newest >= extent.to)) newest = await this.newestIn(extent.to - DAY, stop);
+    let newest = this.known.peek()?.newest ?? 0;
+    const inLastDay = extent && newest >= extent.to - DAY && newest < extent.to;
+    if (extent && (look || !inLastDay)) newest = await this.newestIn(extent.to - DAY, stop);
     if (!stop.aborted) this.known.value = { extent, all, newest };
   }
 
@@ -128,7 +130,7 @@ export class FiguresModel {
     this.timer = setTimeout(() => this.refresh(), PACE_MILLIS);
   }
 
-  /** Asks for what has changed since the last look but one. */
+  /** Asks for what has changed since the last look but one: analytics counts a moment after the stream has told. */
   async refresh() {
     const from = Math.min(this.dirty, this.dirtyBefore);
     [this.dirtyBefore, this.dirty] = [this.dirty, Infinity];
@@ -137,10 +139,9 @@ export class FiguresModel {
       const day = Math.floor(from / DAY) * DAY;
       const days = (await fetchAll(aggregates, { window: "day", ...of(this.whose), from: iso(day) }, MOST_DAYS, stop)) ?? [];
       for (const item of days) this.days.set(Date.parse(item.bucket), item);
-      const known = this.known.peek();
-      const length = LENGTHS[this.range?.step ?? "day"];
       const { range } = this;
-      if (known) await this.advance(from, stop);
+      await this.settle(stop, SPANS.includes(range?.preset));
+      const length = LENGTHS[range?.step ?? "day"];
       if (range && this.lines.peek()) {
         const since = Math.max(range.from, Math.floor(from / length) * length);
         const queries = this.queries();
@@ -158,15 +159,5 @@ export class FiguresModel {
     }
     this.timer = null;
     this.wake();
-  }
-
-  /** Moves the ends of what is known. */
-  async advance(from, stop) {
-    const { extent, newest } = this.known.peek();
-    if (!extent) return this.settle(stop);
-    await this.settle(stop);
-    const known = this.known.peek();
-    const late = await this.newestIn(known.extent.to - DAY, stop);
-    if (!stop.aborted && late >= newest && late - known.newest >= MINUTE) this.known.value = { ...known, newest: late };
   }
 }

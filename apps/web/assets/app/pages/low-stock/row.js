@@ -33,12 +33,14 @@ export function LowRow({ row, act, onSaved }) {
   const known = rate(product.id);
   const more = restockBy(stock, threshold, known);
   const over = stock >= threshold;
+  // Not `disabled`: the button that was just pressed would lose the focus.
+  const idle = gone || over;
   return html`<tr class=${`low ${changed === 0 ? "" : changed % 2 ? "flash-a" : "flash-b"} ${over ? "over" : ""}`} data-id=${product.id}>
     <th scope="row"><a href=${linkTo("low-stock", { edit: product.id })}>${product.name}</a>
       <span class="soft small clip">${[product.sku, product.sellerId].filter(Boolean).join(" · ")}</span></th>
     <td class="cover-cell">${gone ? html`<span class="tag tone-bad">Deleted</span>` : over ? html`<span class="tag tone-good">Enough again</span>` : html`<${Cover} stock=${stock} rate=${known} />`}</td>
     <td class="stock-cell"><${StockControl} id=${product.id} name=${product.name} stock=${stock} tab=${0} disabled=${gone} act=${act} /></td>
     <td class="threshold-cell"><span class="of soft small" aria-hidden="true">below</span><${Threshold} product=${product} onSaved=${onSaved} /></td>
-    <td class="do"><${Button} size="small" disabled=${gone || over} onClick=${() => act.restock(product.id, product.name, more)}>Restock +${count(more)}<span class="vh"> of ${product.name}</span><//></td>
+    <td class="do"><${Button} size="small" aria-disabled=${idle ? "true" : undefined} onClick=${() => !idle && act.restock(product.id, product.name, more)}>Restock${idle ? "" : ` +${count(more)}`}<span class="vh"> of ${product.name}</span><//></td>
   </tr>`;
 }

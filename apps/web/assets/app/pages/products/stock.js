@@ -25,20 +25,25 @@ export function StockControl({ id, name, stock, tab, disabled, act }) {
     if (!given || given.delta === 0) return undefined;
     return act.setStock(id, name, given, draft.from);
   };
+  // The focus goes on in the row: to the row itself where it takes it, else to the next control.
+  const leave = (field) => {
+    const row = field.closest("tr[tabindex]");
+    (row ?? field.nextElementSibling).focus();
+  };
   const keys = (event) => {
     if (event.key === "Enter") {
       if (draft && parseStock(draft.text, draft.from) === null) setWrong(true);
-      else event.currentTarget.blur();
+      else leave(event.currentTarget);
     } else if (event.key === "Escape") {
       dropped.current = true;
-      event.currentTarget.blur();
+      leave(event.currentTarget);
     } else return;
     event.stopPropagation();
     event.preventDefault();
   };
   const meanwhile = draft && stock !== draft.from;
   return html`<div class=${`stepper ${wrong ? "wrong" : ""}`}>
-    <button type="button" tabindex=${tab} disabled=${disabled || stock <= 0} aria-label=${`Decrease stock of ${name}`} onClick=${() => act.step(id, -1)}><${Icon} name="minus" size=${16} /></button>
+    <button type="button" tabindex=${tab} disabled=${disabled} aria-disabled=${stock <= 0 ? "true" : undefined} aria-label=${`Decrease stock of ${name}`} onClick=${() => stock > 0 && act.step(id, -1)}><${Icon} name="minus" size=${16} /></button>
     <input ref=${input} class="num" inputmode="text" autocomplete="off" tabindex=${tab} disabled=${disabled} aria-label=${`Stock of ${name}`}
       aria-invalid=${wrong ? "true" : undefined} title=${wrong ? "A whole number, or +5 or -3" : "Type a number, or +5 or -3"}
       value=${draft ? draft.text : count(stock)}
