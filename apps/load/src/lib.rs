@@ -6,12 +6,10 @@
 //!
 //! - `shop` maps the transactions to products, lines and orders.
 //! - `schedule` lets many orders be in flight while the lines of one product keep their order.
-//! - `client`, `wire` and `requests` are an HTTP/1.1 client that costs little, since it shares the machine with
-//!   the server that it measures.
+//! - `requests` writes what is sent, over `souk-client`.
 //! - `opening` and `replay` write; `stream` listens; `ledger` holds what was acknowledged and what was seen;
 //!   `prove` compares.
 
-mod client;
 mod config;
 mod histogram;
 mod ledger;
@@ -25,7 +23,6 @@ mod schedule;
 mod shop;
 mod stream;
 mod verdict;
-mod wire;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,7 +32,8 @@ pub use progress::{Phase, Progress, Step};
 pub use shop::{Shop, ShopLine, ShopOrder, ShopProduct};
 pub use verdict::{Fault, FaultKind, Latency, ProofFigures, StreamFigures, Verdict};
 
-use client::{Client, Target};
+use souk_client::{Client, Target};
+
 use ledger::{Ledger, SharedLedger};
 
 /// Replays the shop and proves the outcome.

@@ -22,6 +22,7 @@ Examples:
   souk up --demo                        the same with a shop in it
   souk api                              starts one service on Postgres and Kafka
   souk load                             replays a shop's transactions and proves that nothing was lost
+  souk verify                           follows a product through every service and removes it
   souk audit                            proves catalog, log, aggregates and archive equal
   souk doctor                           looks at everything it stands on
 
@@ -98,6 +99,18 @@ Example:
 The file has the columns InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Country. Running \
 it again continues the shop.")]
     Load(LoadArgs),
+    /// Creates a product, follows its event through every service, and removes it: does this installation work?
+    #[command(after_help = "\
+Example:
+  souk verify
+  souk verify --api http://shop.example:3000 --json
+
+A line for each step: api, notifications, analytics, end-to-end and clean-up; with what to do about each that fails. Works \
+beside everything else that goes on, and leaves nothing in the catalog: the product is removed after a failure and \
+after Ctrl-C, too.
+
+Exit code 1 when something does not work, 3 when a service cannot be reached.")]
+    Verify(VerifyArgs),
     /// Reads catalog, log, aggregates and archive and proves them equal; a running `souk up` is not disturbed
     #[command(after_help = "\
 Example:
@@ -161,6 +174,28 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// Prints the verdict as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Where the api is [setting: API_URL] [default: http://localhost:3000]
+    #[arg(long, value_name = "URL")]
+    pub api: Option<String>,
+    /// Where the event stream is [setting: SSE_URL] [default: port 3001 beside the api, or on its port with --monolith]
+    #[arg(long, value_name = "URL")]
+    pub stream: Option<String>,
+    /// Where analytics is [setting: ANALYTICS_URL] [default: port 8080 beside the api, or on its port with --monolith]
+    #[arg(long, value_name = "URL")]
+    pub analytics: Option<String>,
+    /// Longest wait of each check
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub timeout: String,
+    /// Reads settings from this file in place of ./.env
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Prints the report as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod doctor;
 pub mod load;
 pub mod up;
+pub mod verify;
 pub mod version;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Some(Command::Analytics(flags)) => commands::up::run_service(flags),
         Some(Command::Web(flags)) => commands::up::run_service(flags),
         Some(Command::Load(args)) => commands::load::run(args),
+        Some(Command::Verify(args)) => commands::verify::run(&args),
         Some(Command::Audit(args)) => commands::audit::run(args),
         Some(Command::Doctor(args)) => commands::doctor::run(args),
         Some(Command::Config(args)) => commands::config::run(args),

@@ -43,6 +43,20 @@ const TOOLS: &[&Tool] = &[
         debian: &["nodejs"],
         otherwise: "install Node.js, 18 or later",
     },
+    &Tool {
+        name: "chromium",
+        why: "the browser that the dashboard is tested in",
+        found: || on_path("chromium").is_some(),
+        debian: &["chromium"],
+        otherwise: "install Chromium",
+    },
+    &Tool {
+        name: "chromedriver",
+        why: "moves that browser's pointer and keyboard",
+        found: || on_path("chromedriver").is_some(),
+        debian: &["chromium-driver"],
+        otherwise: "install the chromedriver of the same version",
+    },
 ];
 
 /// What the tests open at once at most, with room to spare.

@@ -7,6 +7,7 @@
 //! - `services`: each service on its own against the real servers; `monolith`: all on one port.
 //! - `web`: the dashboard, beside the services and on its own.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
+//! - `verify`: every step of it, on every kind of installation.
 //!
 //! Starting and talking is in `support`.
 
@@ -22,4 +23,5 @@ mod services_settings;
 mod settings;
 mod support;
 mod up;
+mod verify;
 mod web;

@@ -7,7 +7,7 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// What of an answer's head matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Head {
+pub struct Head {
     /// The status code.
     pub status: u16,
     /// How the body ends.
@@ -22,7 +22,7 @@ pub(crate) struct Head {
 
 /// How a body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub enum Framing {
     /// After this many bytes.
     Length(usize),
     /// With an empty chunk.
@@ -34,10 +34,10 @@ pub(crate) enum Framing {
 /// Bytes that are not HTTP/1.1 as understood here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an HTTP/1.1 answer: {0}")]
-pub(crate) struct WireError(&'static str);
+pub struct WireError(&'static str);
 
 /// Reads a head; `None` when it is not there in full yet.
-pub(crate) fn read_head(bytes: &[u8]) -> Result<Option<Head>, WireError> {
+pub fn read_head(bytes: &[u8]) -> Result<Option<Head>, WireError> {
     let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else {
         return if bytes.len() > MAX_HEAD { Err(WireError("its head does not end")) } else { Ok(None) };
     };
@@ -82,7 +82,7 @@ fn number(digits: &[u8]) -> Option<usize> {
 
 /// Takes the chunks off a chunked body, whatever pieces it comes in.
 #[derive(Debug, Default)]
-pub(crate) struct Dechunker {
+pub struct Dechunker {
     state: ChunkState,
 }
 

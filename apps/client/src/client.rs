@@ -8,12 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::LoadError;
 use crate::requests;
 use crate::wire::{Dechunker, Framing, read_head};
+use crate::{ClientError, Target};
 
-/// Longest wait for a connection: beyond it a host is taken as gone rather than slow.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for an answer: far above what a loaded server needs, so that only a dead peer runs into it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// First and longest pause between tries; doubled each time, with jitter, so that retries do not come in step.
@@ -21,87 +19,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Room for a read: an order's answer in one or two calls.
 const READ_SIZE: usize = 64 * 1024;
-
-/// Where a service is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target {
-    /// The service, for messages.
-    pub service: &'static str,
-    /// As in `Host:`.
-    pub authority: String,
-    /// What precedes every path, without a slash at its end.
-    pub path: String,
-    host: String,
-    port: u16,
-}
-
-impl Target {
-    /// Reads an `http://` URL.
-    pub fn parse(service: &'static str, url: &str) -> Result<Self, LoadError> {
-        let wrong = |why: &str| {
-            LoadError::Setting(format!(
-                "the URL of {service} is {url:?}; {why}, such as http://localhost:3000"
-            ))
-        };
-        let rest = url.strip_prefix("http://").ok_or_else(|| wrong("it has to begin with http://"))?;
-        let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-        let sane = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !sane(authority) || !sane(path) || authority.contains(['@', '?', '#']) {
-            return Err(wrong("it has to name a host and a port"));
-        }
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| wrong("its port has to be a number"))?)
-            }
-            _ => (authority, 80),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() {
-            return Err(wrong("it has to name a host"));
-        }
-        Ok(Self {
-            service,
-            authority: authority.to_owned(),
-            path: path.trim_end_matches('/').to_owned(),
-            host: host.to_owned(),
-            port,
-        })
-    }
-
-    /// Returns another service on the same host.
-    pub fn beside(&self, service: &'static str, port: u16, path: &str) -> Self {
-        let host = self.host.clone();
-        let authority =
-            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Self { service, authority, path: path.to_owned(), host, port }
-    }
-
-    /// Opens a connection.
-    pub async fn connect(&self) -> io::Result<TcpStream> {
-        let connect = TcpStream::connect((self.host.as_str(), self.port));
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect).await??;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-
-    /// Returns the error for a service that does not answer.
-    pub fn unreachable(&self, reason: impl ToString) -> LoadError {
-        LoadError::Unreachable {
-            service: self.service,
-            url: format!("http://{}{}", self.authority, self.path),
-            reason: reason.to_string(),
-        }
-    }
-
-    /// Returns the error for an answer that is not the interface's.
-    pub fn unexpected(&self, request: &str, reason: impl ToString) -> LoadError {
-        LoadError::Unexpected {
-            service: self.service,
-            request: request.to_owned(),
-            reason: reason.to_string(),
-        }
-    }
-}
 
 /// A connection with its buffers.
 struct Connection {
@@ -119,7 +36,7 @@ enum Body {
 
 /// The head of an answer; the body is [`Client::body`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reply {
+pub struct Reply {
     /// The status code.
     pub status: u16,
     retry_after: Option<Duration>,
@@ -175,7 +92,7 @@ impl Connection {
 }
 
 /// A client of one service, with one connection that is kept alive and made anew when it is lost.
-pub(crate) struct Client {
+pub struct Client {
     target: Target,
     patience: Duration,
     connection: Option<Connection>,
@@ -206,7 +123,10 @@ impl Client {
 
     /// Sends request bytes until there is an answer that says how it went. Retried are: a lost connection, 503,
     /// and other answers of 500 and above, which say that the outcome is unknown.
-    pub async fn send(&mut self, request: &[u8]) -> Result<Reply, LoadError> {
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] when there is none for as long as the client's patience.
+    pub async fn send(&mut self, request: &[u8]) -> Result<Reply, ClientError> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
@@ -230,7 +150,11 @@ impl Client {
         }
     }
 
-    async fn try_once(&mut self, request: &[u8]) -> io::Result<Reply> {
+    /// Sends request bytes once, without patience: whoever checks a service wants its first word.
+    ///
+    /// # Errors
+    /// When there is no answer, or none that is HTTP/1.1.
+    pub async fn try_once(&mut self, request: &[u8]) -> io::Result<Reply> {
         // Taken out, so that a connection that fails, or is cut by the timeout, is not used again.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
@@ -251,7 +175,10 @@ impl Client {
     }
 
     /// Sends a GET and returns its body.
-    pub async fn get(&mut self, path: &str) -> Result<&[u8], LoadError> {
+    ///
+    /// # Errors
+    /// As [`Client::send`]; [`ClientError::Unexpected`] for every status but 200.
+    pub async fn get(&mut self, path: &str) -> Result<&[u8], ClientError> {
         let mut request = std::mem::take(&mut self.request);
         requests::get(&mut request, &self.target, path);
         let reply = self.send(&request).await;
@@ -266,13 +193,12 @@ impl Client {
     }
 
     /// Checks that the service is ready, without patience: who starts a run wants to know now.
-    pub async fn probe(&mut self) -> Result<(), LoadError> {
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] when it is not.
+    pub async fn probe(&mut self) -> Result<(), ClientError> {
         let mut request = Vec::new();
-        let mut base = self.target.clone();
-        if let Some(path) = base.path.strip_suffix("/events/stream") {
-            base.path = path.to_owned();
-        }
-        requests::get(&mut request, &base, "/readyz");
+        requests::get(&mut request, &self.target.service_base(), "/readyz");
         match self.try_once(&request).await {
             Ok(reply) if reply.status == 200 => Ok(()),
             Ok(reply) => Err(self.target.unreachable(format!(
@@ -286,7 +212,7 @@ impl Client {
 }
 
 /// Returns a random part of `most`.
-pub(crate) fn jitter(most: Duration) -> Duration {
+pub fn jitter(most: Duration) -> Duration {
     // A fresh RandomState is seeded by the system: enough to keep retries apart.
     let random = std::hash::RandomState::new().build_hasher().finish();
     most.mul_f64(f64::from(u32::try_from(random >> 32).expect("32 bits")) / f64::from(u32::MAX))
@@ -295,26 +221,6 @@ pub(crate) fn jitter(most: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_urls() {
-        let target = Target::parse("api", "http://localhost:3000/").unwrap();
-        assert_eq!((target.host.as_str(), target.port, target.path.as_str()), ("localhost", 3000, ""));
-        let target = Target::parse("api", "http://[::1]:80/souk").unwrap();
-        assert_eq!((target.host.as_str(), target.port, target.path.as_str()), ("::1", 80, "/souk"));
-        assert_eq!(target.beside("x", 3001, "/events/stream").authority, "[::1]:3001");
-        assert_eq!(Target::parse("api", "http://souk.example").unwrap().port, 80);
-    }
-
-    #[test]
-    fn refuses_urls_that_it_cannot_use() {
-        for url in
-            ["https://localhost", "localhost:3000", "http://", "http://a:b", "http://a b", "http://u@h"]
-        {
-            let error = Target::parse("api", url).unwrap_err().to_string();
-            assert!(error.contains("URL of api") && error.contains(url), "{error}");
-        }
-    }
 
     #[test]
     fn jitter_stays_below_its_bound() {
