@@ -14,6 +14,7 @@ mod http_load;
 mod latency;
 mod load;
 mod memory;
+mod migrate;
 mod nchan;
 mod peers;
 mod pocketbase;
@@ -98,6 +99,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("scale", scale::products),
     ("start", start::start),
     ("archive", archive::encode),
+    ("migrate", migrate::copy),
 ];
 
 /// Every measurement of the distributed engines, in the order of the table.

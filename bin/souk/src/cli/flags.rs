@@ -49,6 +49,8 @@ roles! {
     OfAnalytics: Analytics, AnalyticsSettings;
     /// Those that say which installation is meant.
     OfStores: Stores, StoreSettings;
+    /// Those of `souk migrate`.
+    OfMigrate: Migrate, MigrateSettings;
     /// All.
     OfConfig: Config, AllSettings;
 }

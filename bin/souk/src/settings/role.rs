@@ -15,6 +15,8 @@ pub enum Role {
     Analytics,
     /// What looks at the stores themselves, such as `souk audit`.
     Stores,
+    /// `souk migrate`, which looks at the stores, too, and writes to the catalog.
+    Migrate,
     /// What talks to services that run elsewhere, such as `souk load`.
     Clients,
     /// `souk config`, which shows all and judges no combination.
@@ -24,7 +26,11 @@ pub enum Role {
 impl Role {
     /// Returns the role under which the table names it.
     pub fn reader(self) -> Self {
-        if self == Self::Monolith { Self::Up } else { self }
+        match self {
+            Self::Monolith => Self::Up,
+            Self::Migrate => Self::Stores,
+            role => role,
+        }
     }
 
     /// Returns how people call it.
@@ -35,6 +41,7 @@ impl Role {
             Self::Notifications => "notifications",
             Self::Analytics => "analytics",
             Self::Stores => "audit",
+            Self::Migrate => "migrate",
             Self::Clients => "load",
             Self::Config => "config",
         }
