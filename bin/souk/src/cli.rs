@@ -7,11 +7,14 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 mod flags;
+mod migrate;
 
 pub use flags::{
-    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, NotificationsSettings, SettingFlags,
-    StoreSettings, UpSettings, WebSettings,
+    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, MigrateSettings, NotificationsSettings,
+    SettingFlags, StoreSettings, UpSettings, WebSettings,
 };
+
+pub use migrate::{MigrateArgs, MigrateStep, StepArgs};
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";
 
@@ -25,6 +28,7 @@ Examples:
   souk verify                           follows a product through every service and removes it
   souk audit                            proves catalog, log, aggregates and archive equal
   souk doctor                           looks at everything it stands on
+  souk migrate plan                     shows what it takes to take a shop's table over
 
 Settings come from flags, the environment, ./.env and defaults, in this order; `souk config` shows them all.
 Exit codes: 0 done, 1 the check found a fault, 2 wrong use, 3 could not reach what it needs.";
@@ -130,6 +134,16 @@ Example:
 Nothing is changed, and a running souk is not disturbed. Exit code 1 when something is broken, 3 when nothing could \
 be reached.")]
     Doctor(DoctorArgs),
+    /// Takes a running shop's products over from its table in Postgres, in steps
+    #[command(after_help = "\
+Example:
+  souk migrate plan --source postgresql://shop@localhost:5432/app
+  souk migrate copy --source postgresql://shop@localhost:5432/app
+  souk migrate compare --source postgresql://shop@localhost:5432/app
+
+The source is only read. Every step may be broken off and repeated; what each did is in the folder that --state names. \
+docs/migrating.md is the guide.")]
+    Migrate(MigrateArgs),
     /// Shows each setting with its value and where it came from, secrets hidden
     #[command(after_help = "Example:\n  souk config --env-file production.env --json")]
     Config(ConfigArgs),

@@ -4,6 +4,8 @@ pub mod audit;
 pub mod config;
 pub mod doctor;
 pub mod load;
+pub mod migrate;
+mod progress;
 pub mod up;
 pub mod verify;
 pub mod version;

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Some(Command::Verify(args)) => commands::verify::run(&args),
         Some(Command::Audit(args)) => commands::audit::run(args),
         Some(Command::Doctor(args)) => commands::doctor::run(args),
+        Some(Command::Migrate(args)) => commands::migrate::run(args),
         Some(Command::Config(args)) => commands::config::run(args),
         Some(Command::Version(args)) => commands::version::run(&args),
     };

@@ -36,9 +36,11 @@ mod parts;
 pub mod probes;
 mod services;
 mod site;
+mod target;
 mod waiting;
 
 pub use engines::Engines;
+pub use target::Target;
 
 use connections::Shares;
 use distributed::Connected;

@@ -15,6 +15,7 @@ mod http_load;
 mod latency;
 mod load;
 mod memory;
+mod migrate;
 mod nchan;
 mod peers;
 mod pocketbase;
@@ -102,6 +103,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("scale", scale::products),
     ("start", start::start),
     ("archive", archive::encode),
+    ("migrate", migrate::copy),
 ];
 
 /// Every measurement of the distributed engines, in the order of the table.

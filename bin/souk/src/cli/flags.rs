@@ -51,6 +51,8 @@ roles! {
     OfWeb: Web, WebSettings;
     /// Those that say which installation is meant.
     OfStores: Stores, StoreSettings;
+    /// Those of `souk migrate`.
+    OfMigrate: Migrate, MigrateSettings;
     /// All.
     OfConfig: Config, AllSettings;
 }

@@ -20,7 +20,7 @@ pub fn contradictions(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault
             backend(resolved, faults);
         }
         Role::Monolith => backend(resolved, faults),
-        Role::Stores => {
+        Role::Stores | Role::Migrate => {
             backend(resolved, faults);
             one_installation(resolved, faults);
         }
@@ -55,7 +55,10 @@ pub fn oddities(resolved: &Resolutions, role: Role, warnings: &mut Vec<String>) 
     let client = &resolved["KAFKA_CLIENT_ID"];
     let is_a_default =
         || client.setting.defaults.iter().any(|(_, name)| client.shown.as_deref() == Some(name));
-    if matches!(role, Role::Up | Role::Monolith | Role::Stores) && client.is_given() && !is_a_default() {
+    if matches!(role, Role::Up | Role::Monolith | Role::Stores | Role::Migrate)
+        && client.is_given()
+        && !is_a_default()
+    {
         warnings.push(format!(
             "{} is read by services that run on their own; `souk {}` takes ANALYTICS_CLIENT_ID for analytics' consumer \
              groups",

@@ -17,6 +17,8 @@ pub enum Role {
     Web,
     /// What looks at the stores themselves, such as `souk audit`.
     Stores,
+    /// `souk migrate`, which looks at the stores, too, and writes to the catalog.
+    Migrate,
     /// What talks to services that run elsewhere, such as `souk load`.
     Clients,
     /// `souk config`, which shows all and judges no combination.
@@ -26,7 +28,11 @@ pub enum Role {
 impl Role {
     /// Returns the role under which the table names it.
     pub fn reader(self) -> Self {
-        if self == Self::Monolith { Self::Up } else { self }
+        match self {
+            Self::Monolith => Self::Up,
+            Self::Migrate => Self::Stores,
+            role => role,
+        }
     }
 
     /// Returns how people call it.
@@ -38,6 +44,7 @@ impl Role {
             Self::Analytics => "analytics",
             Self::Web => "web",
             Self::Stores => "audit",
+            Self::Migrate => "migrate",
             Self::Clients => "load",
             Self::Config => "config",
         }

@@ -1,6 +1,6 @@
 //! The rows of the table, in the order in which `souk config` shows them.
 
-use crate::settings::role::Role::{self, Analytics, Api, Clients, Notifications, Stores, Up, Web};
+use crate::settings::role::Role::{self, Analytics, Api, Clients, Migrate, Notifications, Stores, Up, Web};
 use crate::settings::table::{Setting, setting};
 use crate::settings::value::Kind;
 
@@ -48,10 +48,18 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "DATABASE_COMMITTERS",
         Kind::Number { min: 1, max: 4 },
-        &[Up, Api],
+        &[Up, Api, Migrate],
         "Transactions that write to Postgres at once; more help where its disk is slow to sync",
     )
     .default("2"),
+    setting(
+        "MIGRATE_SOURCE",
+        Kind::DatabaseUrl,
+        &[Migrate],
+        "Postgres that `souk migrate` takes products over from, such as postgresql://shop:password@db:5432/app",
+    )
+    .called("source", "source-file")
+    .or_file("MIGRATE_SOURCE_FILE"),
     setting("KAFKA_BROKERS", Kind::Brokers, KAFKA, "Kafka, as host:port with commas between"),
     setting(
         "KAFKA_CLIENT_ID",
@@ -152,7 +160,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "LOW_STOCK_THRESHOLD",
         Kind::Number { min: 0, max: 1_000_000_000 },
-        &[Up, Api],
+        &[Up, Api, Migrate],
         "Stock below which a product is low, unless it has a threshold of its own",
     )
     .default("5"),
