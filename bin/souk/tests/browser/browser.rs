@@ -69,7 +69,9 @@ impl Browser {
     pub fn settle(&self) {
         eventually("the page is at rest", || {
             let rest = self.later(
-                "const quiet = () => document.getAnimations().every((a) => a.playState !== 'running')
+                "const quiet = () => document.getAnimations()
+                   // What never ends, such as a dot that breathes, is no change.
+                   .every((a) => a.playState !== 'running' || a.effect.getComputedTiming().iterations === Infinity)
                    && !document.querySelector('.skeleton, [aria-busy=true]');
                  requestAnimationFrame(() => requestAnimationFrame(() => done(quiet())));",
             );

@@ -84,6 +84,8 @@ export default function LowStock() {
     const end = onEvents((batch) => {
       for (const event of batch) if (event.data.reason === "sale" && rows.row(event.subject)) forgetRate(event.subject);
       rows.apply(batch, false);
+      // An empty list has nobody at work in it, and promises that what falls below appears at once.
+      if (rows.state.peek() === "ready" && rows.ids.peek().length === 0 && rows.waiting.peek() > 0) resync.value += 1;
       if (batch.length > 0) farewell ??= setTimeout(sweep, FAREWELL_MILLIS);
     });
     const timer = setInterval(sweep, FAREWELL_MILLIS);
