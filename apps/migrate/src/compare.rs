@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use souk_domain::{Phase, ProductId};
+use souk_domain::{Phase, Product, ProductId};
 use souk_ports::SourceQuery;
 
 use crate::copy::undecided;
@@ -20,6 +20,7 @@ mod buckets;
 mod settle;
 
 use buckets::{Buckets, Slices};
+pub(crate) use settle::{Suspect, settle};
 
 /// Differences that are named; more are counted.
 const NAMED: usize = 100;
@@ -99,7 +100,7 @@ pub(crate) async fn compare_with(
         page.iter().for_each(|(id, digest, _)| buckets.add_source(*id, *digest));
         progress(Progress { doing: "rows compared", done: comparison.rows, total: Some(total) });
     }
-    let mut souk = Side::souk(deps, query);
+    let mut souk = Side::souk(deps, judge, query);
     while let Some(page) = souk.page(&mut comparison).await? {
         page.iter().for_each(|(id, digest, _)| buckets.add_souk(*id, *digest));
         progress(Progress { doing: "products compared", done: comparison.products, total: Some(total) });
@@ -116,7 +117,7 @@ pub(crate) async fn compare_with(
             }
         }
         let mut suspects = Vec::new();
-        let mut souk = Side::souk(deps, query);
+        let mut souk = Side::souk(deps, judge, query);
         while let Some(page) = souk.page(&mut again).await? {
             for (id, digest, _) in page.into_iter().filter(|(id, ..)| slice.has(*id)) {
                 match there.remove(&id) {
@@ -128,7 +129,7 @@ pub(crate) async fn compare_with(
         }
         suspects.extend(there.into_iter().map(|(id, (_, key))| (id, Some(key))));
         suspects.sort_unstable();
-        for difference in settle::settle(deps, judge, query, suspects).await? {
+        for difference in settle(deps, judge, query, &suspects).await? {
             found(&difference);
             comparison.differences += 1;
             if comparison.named.len() < NAMED {
@@ -143,7 +144,7 @@ pub(crate) async fn compare_with(
 /// One side, page by page: id, digest and, of the source, key.
 enum Side<'a> {
     Source { rows: Box<SourceRows>, judge: &'a Judge },
-    Souk { rows: CatalogRows, with_created_at: bool },
+    Souk { rows: CatalogRows, judge: &'a Judge, query: &'a SourceQuery },
 }
 
 type Entry = (ProductId, ProductDigest, String);
@@ -153,8 +154,8 @@ impl<'a> Side<'a> {
         Self::Source { rows: Box::new(SourceRows::begin(&deps.source, query, None)), judge }
     }
 
-    fn souk(deps: &Deps, query: &SourceQuery) -> Self {
-        Self::Souk { rows: CatalogRows::begin(deps), with_created_at: query.created_at.is_some() }
+    fn souk(deps: &Deps, judge: &'a Judge, query: &'a SourceQuery) -> Self {
+        Self::Souk { rows: CatalogRows::begin(deps), judge, query }
     }
 
     async fn page(&mut self, comparison: &mut Comparison) -> Result<Option<Vec<Entry>>, MigrateError> {
@@ -170,16 +171,17 @@ impl<'a> Side<'a> {
                             entries.push((id, compared.digest(id), row.key));
                         }
                         Verdict::Skip(_) => comparison.skipped += 1,
+                        Verdict::Stop(_) if judge.is_lenient() => comparison.skipped += 1,
                         Verdict::Stop(faults) => return Err(undecided(&row.key, &faults)),
                     }
                 }
             }
-            Self::Souk { rows, with_created_at } => {
+            Self::Souk { rows, judge, query } => {
                 let Some(page) = rows.page().await? else { return Ok(None) };
                 for row in page {
                     if let Some(product) = &row.product {
                         comparison.products += 1;
-                        let compared = Compared::of(product, *with_created_at);
+                        let compared = of_product(product, judge, query);
                         entries.push((row.id, compared.digest(row.id), String::new()));
                     }
                 }
@@ -189,7 +191,16 @@ impl<'a> Side<'a> {
     }
 }
 
-fn of_import(import: souk_domain::Import) -> (ProductId, Compared) {
+/// What of a product is compared: after a cut-over not what the source has no column for.
+pub(crate) fn of_product(product: &Product, judge: &Judge, query: &SourceQuery) -> Compared {
+    let mut compared = Compared::of(product, query.created_at.is_some());
+    if judge.is_turned() {
+        compared.forget_unmapped(query);
+    }
+    compared
+}
+
+pub(crate) fn of_import(import: souk_domain::Import) -> (ProductId, Compared) {
     let souk_domain::Import { id, seller_id, fields, created_at, .. } = import;
     (id, Compared { seller_id, fields, created_at })
 }

@@ -15,7 +15,7 @@ use crate::policy::{Fault, FaultKind, Policy};
 use crate::record::{CopyRecord, Folder};
 use crate::rows::SourceRows;
 use crate::take::{delete, take};
-use crate::{Comparison, Deps, Mapping, MigrateError, Progress};
+use crate::{Comparison, Deps, Direction, Mapping, MigrateError, Progress};
 
 /// What a copy did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -51,6 +51,13 @@ pub async fn copy(
     let identity = deps.source.identity().await?;
     let (judge, query) = judge(&deps.source, mapping).await?;
     let mut record = folder.record()?;
+    if record.direction != Direction::Forward {
+        return Err(MigrateError::Usage(
+            "souk keeps the products since the cut-over: a copy would take away what was sold since; `souk migrate rollback` \
+             gives them back to the source"
+                .to_owned(),
+        ));
+    }
     record.of_source(&identity.id, &identity.place);
     record.of_target(&deps.target);
     let known = record.copy.take();

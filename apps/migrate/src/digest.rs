@@ -1,7 +1,8 @@
 //! What makes two products the same: everything but version, `lowStock`, and times that the source does not have.
 
 use sha2::{Digest as _, Sha256};
-use souk_domain::{Product, ProductId, Replacement, SellerId, Timestamp};
+use souk_domain::{Category, Product, ProductId, Replacement, SellerId, Timestamp};
+use souk_ports::{SourceQuery, SourceRow};
 
 /// A digest: half a SHA-256, far beyond chance.
 pub(crate) type ProductDigest = u128;
@@ -30,6 +31,26 @@ impl Compared {
                 low_stock_threshold: product.low_stock_threshold,
             },
             created_at: with_created_at.then_some(product.created_at),
+        }
+    }
+
+    /// Forgets the fields that a source has no column for.
+    pub fn forget_unmapped(&mut self, query: &SourceQuery) {
+        let is_mapped = |field: &str| {
+            let at = SourceRow::FIELDS.iter().position(|name| *name == field);
+            at.is_some_and(|at| query.fields[at].is_some())
+        };
+        if !is_mapped("sku") {
+            self.fields.sku = None;
+        }
+        if !is_mapped("description") {
+            self.fields.description = None;
+        }
+        if !is_mapped("category") {
+            self.fields.category = Category::default();
+        }
+        if !is_mapped("lowStockThreshold") {
+            self.fields.low_stock_threshold = None;
         }
     }
 
@@ -91,7 +112,7 @@ impl Compared {
 
 #[cfg(test)]
 mod tests {
-    use souk_domain::{Category, Description, Name, Price, Sku, Stock};
+    use souk_domain::{Description, Name, Price, Sku, Stock};
     use uuid::Uuid;
 
     use super::*;

@@ -36,6 +36,8 @@ pub(crate) struct Judge {
     shared: HashSet<(String, String)>,
     /// Whether the source knows when rows were created.
     has_created_at: bool,
+    lenient: bool,
+    turned: bool,
 }
 
 /// How keys become ids.
@@ -68,7 +70,15 @@ impl Judge {
     pub fn new(name: &Reference, keys_are_uuids: bool, policies: BTreeMap<FaultKind, Policy>) -> Self {
         let namespace = || Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("souk:migrate:{name}").as_bytes());
         let ids = if keys_are_uuids { Ids::Kept } else { Ids::Derived(namespace()) };
-        Self { policies, ids, source: name.clone(), shared: HashSet::new(), has_created_at: true }
+        Self {
+            policies,
+            ids,
+            source: name.clone(),
+            shared: HashSet::new(),
+            has_created_at: true,
+            lenient: false,
+            turned: false,
+        }
     }
 
     /// Takes in which codes several rows of a seller have, as the source has them.
@@ -81,6 +91,26 @@ impl Judge {
     pub fn with_created_at(mut self, known: bool) -> Self {
         self.has_created_at = known;
         self
+    }
+
+    /// Makes one for a comparison that passes over rows about which somebody has to decide.
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// Makes one for the time after a cut-over: souk has fields that the source cannot have.
+    pub fn turned(mut self) -> Self {
+        self.turned = true;
+        self
+    }
+
+    pub fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+
+    pub fn is_turned(&self) -> bool {
+        self.turned
     }
 
     /// Returns the id of the product with a key; `None` when there is no key.

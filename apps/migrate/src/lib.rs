@@ -9,12 +9,17 @@
 //! | [`plan()`] | every row | the folder |
 //! | [`copy()`] | every row, in the key's order | the catalog, the folder |
 //! | [`compare()`] | every row and every product | nothing |
+//! | [`follow()`] | what changes on the side that keeps the products | the other side, the folder |
+//! | [`cut_over()`], [`roll_back()`] | every row and every product | who keeps them, the fence |
+//! | [`finish()`] | every row and every product | takes away what is installed in the source |
 
+mod columns;
 mod compare;
 mod copy;
 mod decimal;
 mod digest;
 mod error;
+mod inverse;
 mod judge;
 mod mapping;
 mod patient;
@@ -25,6 +30,7 @@ mod record;
 mod report;
 mod rows;
 mod take;
+mod way;
 
 use std::sync::Arc;
 
@@ -39,6 +45,10 @@ pub use plan::{KindCount, Plan, plan};
 pub use policy::{Fault, FaultKind, Policy};
 pub use propose::{Proposal, propose};
 pub use record::{CopyRecord, Folder, Record, StepRecord};
+pub use way::{
+    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Turn, TurnRecord, Turned, Way,
+    cut_over, finish, follow, roll_back,
+};
 
 /// What the steps work with.
 #[derive(Clone)]

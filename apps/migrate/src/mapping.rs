@@ -27,6 +27,9 @@ pub struct Mapping {
     /// What is done about each kind of fault.
     #[serde(default)]
     pub policies: BTreeMap<FaultKind, Policy>,
+    /// After a cut-over: columns of the old table that no field is, each with an SQL expression over the product `p`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub back: BTreeMap<String, String>,
 }
 
 /// Fields without which there is no product.
@@ -111,7 +114,9 @@ impl Mapping {
 
     /// Returns the same text for the same mapping, however its file is written.
     pub fn digest(&self) -> String {
-        let text = serde_json::to_string(self).expect("a mapping has text keys");
+        // What is written back says nothing about what is read.
+        let read = Self { back: BTreeMap::new(), ..self.clone() };
+        let text = serde_json::to_string(&read).expect("a mapping has text keys");
         Sha256::digest(text.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -13,6 +13,7 @@ use souk_domain::Timestamp;
 use souk_ports::fault;
 
 use crate::error::MigrateError;
+use crate::way::{BackRecord, DifferencesRecord, Direction, FollowRecord, TurnRecord};
 
 /// What is known of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,21 @@ pub struct Record {
     pub target: Option<String>,
     /// How far the copy is.
     pub copy: Option<CopyRecord>,
+    /// Which side is followed.
+    #[serde(default)]
+    pub direction: Direction,
+    /// How far following the source is.
+    #[serde(default)]
+    pub follow: Option<FollowRecord>,
+    /// How far following souk is, after a cut-over.
+    #[serde(default)]
+    pub back: Option<BackRecord>,
+    /// What the last comparison found that went on meanwhile.
+    #[serde(default)]
+    pub differences: Option<DifferencesRecord>,
+    /// Every cut-over and rollback that took effect.
+    #[serde(default)]
+    pub turns: Vec<TurnRecord>,
     /// The last time that each step was taken.
     #[serde(default)]
     pub steps: BTreeMap<String, StepRecord>,
@@ -182,8 +198,9 @@ impl Record {
     /// Binds the record to a target; a copy that went elsewhere begins anew.
     pub fn of_target(&mut self, target: &str) {
         if self.target.as_deref() != Some(target) {
-            self.target = Some(target.to_owned());
-            self.copy = None;
+            let steps = std::mem::take(&mut self.steps);
+            let (source, place) = (self.source.take(), self.place.take());
+            *self = Self { source, place, target: Some(target.to_owned()), steps, ..Self::default() };
         }
     }
 }

@@ -14,7 +14,7 @@ pub use flags::{
     SettingFlags, StoreSettings, UpSettings, WebSettings,
 };
 
-pub use migrate::{MigrateArgs, MigrateStep, StepArgs};
+pub use migrate::{CutoverArgs, FinishArgs, FollowArgs, MigrateArgs, MigrateStep, RollbackArgs, StepArgs};
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";
 

@@ -88,7 +88,8 @@ pub struct NewProduct {
 }
 
 /// Everything of a product that can change, whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Replacement {
     /// The seller's own code.
     pub sku: Option<Sku>,

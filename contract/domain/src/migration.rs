@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{ProductId, Reference, Replacement, SellerId, Timestamp};
 
 /// A product as it stands in another system.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Import {
     /// The id that it has, or gets, here.
     pub id: ProductId,

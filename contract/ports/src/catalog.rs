@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use souk_domain::{Category, Command, Product, ProductId, Rejection, SellerId, Sku, Stock, Version};
 
-use crate::{PortError, StoreHealth};
+use crate::{ErrorKind, Keeper, PortError, StoreHealth};
 
 /// Products, and the only place where events come into being.
 ///
 /// Promises: a unit of work is all or nothing, and a rejected one spoils no neighbour; state and events are
 /// durable together before `execute` returns; versions are dense under any concurrency; an idempotency key has
-/// one effect and one answer; reads see every unit that was answered before them and never wait for a write.
+/// one effect and one answer; reads see every unit that was answered before them and never wait for a write; once
+/// [`Keeper::Source`] is set, no unit commits any more but of imports, in whatever process.
 #[async_trait]
 pub trait Catalog: Send + Sync {
     /// Carries out a unit of work: applies `souk_domain::decide` to each command in order, each seeing those
@@ -40,6 +41,21 @@ pub trait Catalog: Send + Sync {
     /// # Errors
     /// When the store cannot be used at all.
     async fn health(&self) -> Result<StoreHealth, PortError>;
+
+    /// Tells who keeps the products.
+    async fn keeper(&self) -> Result<Keeper, PortError> {
+        Ok(Keeper::Souk)
+    }
+
+    /// Says who keeps the products from now on, durably. A unit that was begun before is committed when this returns, or
+    /// is refused with `Overloaded` and [`crate::KEPT_ELSEWHERE`].
+    ///
+    /// # Errors
+    /// `Unavailable` when the catalog cannot be written.
+    async fn set_keeper(&self, keeper: Keeper) -> Result<(), PortError> {
+        let _ = keeper;
+        Err(PortError::new(ErrorKind::Unavailable, "the catalog is open for reading only"))
+    }
 }
 
 /// Commands that take effect together or not at all.
@@ -49,6 +65,13 @@ pub struct UnitOfWork {
     pub commands: Vec<Command>,
     /// The key that makes a repeat harmless, with the means to answer it.
     pub idempotency: Option<Idempotency>,
+}
+
+impl UnitOfWork {
+    /// Tells whether all of it is taken over from another system.
+    pub fn is_import(&self) -> bool {
+        self.commands.iter().all(|it| matches!(it, Command::Import(_) | Command::ImportDelete { .. }))
+    }
 }
 
 /// A request's idempotency key.

@@ -34,7 +34,7 @@ pub const CRASH_POINTS: &[&str] = &[
     "stream.read",
 ];
 
-/// The crash points of `souk migrate`, which no service comes by.
+/// The crash points of `souk migrate copy`, which no service comes by.
 pub const MIGRATION_CRASH_POINTS: &[&str] = &[
     // a batch of rows is committed in the target, the record does not know.
     "migrate.taken",
@@ -42,6 +42,22 @@ pub const MIGRATION_CRASH_POINTS: &[&str] = &[
     "migrate.recording",
     // the record knows of a batch, the next one is not begun.
     "migrate.recorded",
+];
+
+/// The crash points of the steps after it, while both systems run.
+pub const TURNING_CRASH_POINTS: &[&str] = &[
+    // follow: changes are known, nothing of them is taken.
+    "migrate.following",
+    // follow: changes are in the target, the position is not recorded.
+    "migrate.followed",
+    // cut-over and rollback: old writers are shut out, or souk's; nothing is turned.
+    "migrate.fenced",
+    // cut-over and rollback: the record is turned, the keeper or the fence not yet.
+    "migrate.turning",
+    // cut-over and rollback: all is turned, the record does not say that the step has ended.
+    "migrate.turned",
+    // way back: rows and position are written, the transaction is not committed.
+    "migrate.back-written",
 ];
 
 /// Tells whether the planted bug `name` is switched on.
@@ -77,14 +93,15 @@ pub fn hurried() -> bool {
 /// Ends the process at once, as `kill -9` would, when the crash point `name` is chosen and this is its visit.
 ///
 /// # Panics
-/// When `name` is not among [`CRASH_POINTS`] or [`MIGRATION_CRASH_POINTS`].
+/// When `name` is not among [`CRASH_POINTS`], [`MIGRATION_CRASH_POINTS`] or [`TURNING_CRASH_POINTS`].
 #[cfg(debug_assertions)]
 pub fn crash_point(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static VISITS: AtomicU64 = AtomicU64::new(0);
-    let known = CRASH_POINTS.contains(&name) || MIGRATION_CRASH_POINTS.contains(&name);
+    let known =
+        [CRASH_POINTS, MIGRATION_CRASH_POINTS, TURNING_CRASH_POINTS].iter().any(|all| all.contains(&name));
     assert!(known, "{name} is not among the crash points");
     let chosen = CHOSEN.get_or_init(|| {
         let text = std::env::var("SOUK_CRASH_AT").ok()?;

@@ -15,6 +15,8 @@ mod event_log;
 mod event_store;
 pub mod fault;
 mod finding;
+mod keeper;
+mod outpost;
 mod source;
 
 pub use catalog::{
@@ -32,6 +34,8 @@ pub use event_store::{
     Measures, RecentPage, RecentQuery, RefusedItem, Window,
 };
 pub use finding::{Finding, Findings, Level, clock_skew};
+pub use keeper::{KEPT_ELSEWHERE, Keeper};
+pub use outpost::{BackColumn, BackRow, BackWriting, Capture, Changes, OldTable, WayBack};
 pub use source::{
     KeyType, RowCount, SharedSkus, Source, SourceColumn, SourceIdentity, SourceQuery, SourceRow, SourceTable,
 };

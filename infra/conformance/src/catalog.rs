@@ -2,6 +2,7 @@
 
 pub mod concurrency;
 pub mod imports;
+pub mod keeper;
 pub mod keys;
 pub mod lists;
 pub mod reads;

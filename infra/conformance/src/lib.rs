@@ -70,6 +70,9 @@ macro_rules! catalog_promises {
                     an_import_is_harmless_twice,
                     an_import_follows_an_id_that_is_used_again,
                     an_import_respects_skus;
+                catalog::keeper:
+                    only_imports_pass_while_the_source_keeps_the_products,
+                    no_write_commits_after_the_source_has_become_the_keeper;
                 catalog::concurrency:
                     versions_are_dense_under_concurrent_writers,
                     the_last_piece_is_sold_once,

@@ -16,7 +16,7 @@ use object_store::ObjectStore;
 use souk_ports::{Catalog, EventLog, EventStore};
 
 pub use self::archive::Overwrites;
-pub use self::catalog::{ForgetsKeys, LeavesHalves, ReportsOneFault, ReturnsStaleProducts};
+pub use self::catalog::{ForgetsKeys, IgnoresTheKeeper, LeavesHalves, ReportsOneFault, ReturnsStaleProducts};
 pub use self::event_log::{CommitsWhatItDelivers, LosesCommits, RepeatsOnResume, SharesOneGroup};
 pub use self::event_store::{CountsReplays, ForgetsTheLog, MisordersAggregates};
 use crate::{Fixture, Setup};
@@ -112,6 +112,10 @@ macro_rules! planted_lies {
                     LeavesHalves, catalog::concurrency::concurrent_histories_equal_decide_over_the_log;
                 untold_faults_are_noticed:
                     ReportsOneFault, catalog::units::each_failing_line_is_reported;
+                an_ignored_keeper_is_noticed:
+                    IgnoresTheKeeper, catalog::keeper::only_imports_pass_while_the_source_keeps_the_products;
+                an_ignored_keeper_is_noticed_under_load:
+                    IgnoresTheKeeper, catalog::keeper::no_write_commits_after_the_source_has_become_the_keeper;
                 stale_reads_are_noticed:
                     ReturnsStaleProducts, catalog::reads::reads_see_what_was_answered;
                 commits_before_the_work_are_noticed:

@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use rusqlite::params;
 use souk_domain::{Product, ProductId};
 use souk_ports::{
-    Catalog, CatalogRow, ExecuteError, Outcome, PortError, ProductPage, ProductQuery, StoreHealth, UnitOfWork,
+    Catalog, CatalogRow, ErrorKind, ExecuteError, Keeper, Outcome, PortError, ProductPage, ProductQuery,
+    StoreHealth, UnitOfWork,
 };
 
 use crate::checkpoint::Checkpoints;
 use crate::committer::Committer;
+use crate::door::DoorClient;
+use crate::keeper;
 use crate::list;
 use crate::readers::Readers;
 use crate::rows;
@@ -18,18 +21,31 @@ use crate::rows;
 /// Products and their events in one SQLite file.
 pub(crate) struct EmbeddedCatalog {
     pub readers: Readers,
-    /// `None` when opened for reading.
-    pub writer: Option<Arc<Committer>>,
+    pub writer: Writer,
     pub checkpoints: Option<Arc<Checkpoints>>,
     pub detail: String,
 }
+
+/// Who writes.
+pub(crate) enum Writer {
+    /// This process.
+    Own(Arc<Committer>),
+    /// Another one, which takes what comes through its door.
+    Beside(DoorClient),
+    /// Nobody: the folder is open for reading.
+    Nobody,
+}
+
+/// What is said to whoever would write there.
+const READING_ONLY: &str = "the data folder is open for reading only";
 
 #[async_trait]
 impl Catalog for EmbeddedCatalog {
     async fn execute(&self, unit: UnitOfWork) -> Result<Outcome, ExecuteError> {
         match &self.writer {
-            Some(writer) => writer.execute(unit).await,
-            None => Err(ExecuteError::Overloaded("the data folder is open for reading only".into())),
+            Writer::Own(committer) => committer.execute(unit).await,
+            Writer::Beside(door) => door.execute(unit).await,
+            Writer::Nobody => Err(ExecuteError::Overloaded(READING_ONLY.into())),
         }
     }
 
@@ -94,7 +110,22 @@ impl Catalog for EmbeddedCatalog {
         if let Some(checkpoints) = &self.checkpoints {
             figures.push(("walBytes", checkpoints.wal_bytes()));
         }
-        let problem = self.writer.as_ref().and_then(|writer| writer.problem.lock().clone());
+        let problem = match &self.writer {
+            Writer::Own(committer) => committer.problem.lock().clone(),
+            Writer::Beside(_) | Writer::Nobody => None,
+        };
         Ok(StoreHealth { problem, detail: self.detail.clone(), figures })
+    }
+
+    async fn keeper(&self) -> Result<Keeper, PortError> {
+        self.readers.read(|connection| Ok(keeper::load(connection)?)).await
+    }
+
+    async fn set_keeper(&self, keeper: Keeper) -> Result<(), PortError> {
+        match &self.writer {
+            Writer::Own(committer) => committer.set_keeper(keeper).await,
+            Writer::Beside(door) => door.set_keeper(keeper).await,
+            Writer::Nobody => Err(PortError::new(ErrorKind::Unavailable, READING_ONLY)),
+        }
     }
 }

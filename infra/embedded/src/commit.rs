@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 use souk_domain::{Event, Timestamp};
 use souk_ports::{
-    Answer, ErrorKind, ExecuteError, Idempotency, LogRecord, Outcome, PortError, UnitOfWork, fault,
+    Answer, ErrorKind, ExecuteError, Idempotency, KEPT_ELSEWHERE, Keeper, LogRecord, Outcome, PortError,
+    UnitOfWork, fault,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::answers;
 use crate::batch::{Moment, Rows, UnitError};
 use crate::committer::CommitterParts;
-use crate::sqlite;
+use crate::{keeper, sqlite};
 
 /// Where a unit's outcome goes.
 pub(crate) type Reply = oneshot::Sender<Result<Outcome, ExecuteError>>;
@@ -25,6 +26,7 @@ type Answers = Vec<(Reply, Result<Outcome, ExecuteError>)>;
 pub(crate) struct Worker {
     pub parts: CommitterParts,
     rows: Rows,
+    keeper: Keeper,
     last_time: Timestamp,
     problem: Arc<Mutex<Option<String>>>,
     answers: UnboundedSender<Answers>,
@@ -45,6 +47,7 @@ impl Worker {
     /// Takes over what the committer owns; needs a tokio runtime for the answers.
     pub fn new(parts: CommitterParts, problem: Arc<Mutex<Option<String>>>) -> rusqlite::Result<Self> {
         let rows = Rows::load(&parts.connection)?;
+        let keeper = keeper::load(&parts.connection)?;
         let last_time = parts
             .connection
             .query_row("SELECT time FROM events ORDER BY \"offset\" DESC LIMIT 1", [], |row| row.get(0))
@@ -52,7 +55,7 @@ impl Worker {
             .map_or(Timestamp::MIN, Timestamp::from_millis);
         let (answers, committed) = unbounded_channel();
         tokio::spawn(deliver(committed));
-        Ok(Self { parts, rows, last_time, problem, answers, payload_bytes: 1024 })
+        Ok(Self { parts, rows, keeper, last_time, problem, answers, payload_bytes: 1024 })
     }
 
     /// Commits `units` in one transaction and has them answered.
@@ -88,6 +91,13 @@ impl Worker {
         }
     }
 
+    /// Says who keeps the products from the next batch on.
+    pub fn keep(&mut self, keeper: Keeper) -> rusqlite::Result<()> {
+        keeper::store(&self.parts.connection, keeper)?;
+        self.keeper = keeper;
+        Ok(())
+    }
+
     /// Opens the transaction and folds every unit in memory.
     fn fold(
         &mut self,
@@ -102,7 +112,7 @@ impl Worker {
             .map_err(Failure::before_commit)?;
         let moment = Moment { now, default_threshold: self.parts.default_threshold, ids: &*self.parts.ids };
         for (unit, reply) in units {
-            let answer = match fold_unit(connection, &mut self.rows, unit, &moment, batch) {
+            let answer = match fold_unit(connection, self.keeper, &mut self.rows, unit, &moment, batch) {
                 Ok(answer) => answer,
                 Err(error) => {
                     batch.answers.push((reply, Err(ExecuteError::Overloaded(String::new()))));
@@ -233,6 +243,7 @@ impl Failure {
 
 fn fold_unit(
     connection: &Connection,
+    keeper: Keeper,
     rows: &mut Rows,
     unit: UnitOfWork,
     moment: &Moment<'_>,
@@ -247,6 +258,9 @@ fn fold_unit(
             let same = fingerprint == idempotency.fingerprint;
             return Ok(if same { Ok(Outcome::Replayed(answer)) } else { Err(ExecuteError::KeyReused) });
         }
+    }
+    if keeper == Keeper::Source && !unit.is_import() {
+        return Ok(Err(ExecuteError::Overloaded(KEPT_ELSEWHERE.to_owned())));
     }
     match rows.fold(connection, &unit.commands, moment, &mut batch.events) {
         Ok(applied) => {

@@ -9,12 +9,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use souk_domain::Stock;
-use souk_ports::{Clock, ErrorKind, ExecuteError, IdGenerator, Outcome, PortError, UnitOfWork};
+use souk_ports::{Clock, ErrorKind, ExecuteError, IdGenerator, Keeper, Outcome, PortError, UnitOfWork};
 use tokio::sync::oneshot;
 
 use crate::checkpoint::Checkpoints;
 use crate::commit::{Reply, Worker};
 use crate::log::LogState;
+use crate::sqlite;
 
 /// Units of work that may wait. At 30,000 a second a full queue is a quarter of a second: beyond that a client is
 /// better told to come back.
@@ -29,7 +30,7 @@ const BUSY: usize = 16;
 const PAUSE: Duration = Duration::from_micros(100);
 const MAX_PAUSES: usize = 3;
 
-type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+type Work = Box<dyn FnOnce(&mut Worker) + Send>;
 
 enum Job {
     Unit(UnitOfWork, Reply),
@@ -79,9 +80,21 @@ impl Committer {
         &self,
         work: impl FnOnce(&mut Connection) -> T + Send + 'static,
     ) -> Result<T, PortError> {
+        self.between_batches(move |worker| work(&mut worker.parts.connection)).await
+    }
+
+    /// Says who keeps the products, once everything that was asked for before is committed.
+    pub async fn set_keeper(&self, keeper: Keeper) -> Result<(), PortError> {
+        self.between_batches(move |worker| worker.keep(keeper)).await?.map_err(sqlite::port_error)
+    }
+
+    async fn between_batches<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Worker) -> T + Send + 'static,
+    ) -> Result<T, PortError> {
         let (reply, answer) = oneshot::channel();
         let closed = || PortError::new(ErrorKind::Unavailable, "the store is closed or its queue is full");
-        let job = Job::Maintenance(Box::new(move |connection| drop(reply.send(work(connection)))));
+        let job = Job::Maintenance(Box::new(move |worker| drop(reply.send(work(worker)))));
         self.send(job).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())
     }
@@ -134,7 +147,7 @@ impl Gathered {
                 // What came before it is committed first.
                 worker.commit(std::mem::take(&mut self.units));
                 self.commands = 0;
-                work(&mut worker.parts.connection);
+                work(worker);
             }
         }
     }

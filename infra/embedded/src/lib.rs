@@ -7,6 +7,7 @@
 //! | `search.db` | words of products | rebuilt from the catalog at the next start |
 //! | `archive/` | Parquet objects | restore a copy |
 //! | `souk.lock` | nothing; held by the process that writes | made anew |
+//! | `souk.door` | nothing; the socket by which a migration's steps write beside it (`door`) | made anew |
 //!
 //! One thread writes (`committer`), readers have connections of their own and never wait for it.
 
@@ -18,8 +19,10 @@ mod checkpoint;
 mod commit;
 mod committer;
 pub mod doctor;
+mod door;
 mod error;
 mod event_store;
+mod keeper;
 mod list;
 mod log;
 mod readers;
@@ -42,9 +45,10 @@ use souk_ports::{Catalog, Clock, EventLog, EventStore, IdGenerator, PortError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::catalog::EmbeddedCatalog;
+use crate::catalog::{EmbeddedCatalog, Writer};
 use crate::checkpoint::Checkpoints;
 use crate::committer::{Committer, CommitterParts};
+use crate::door::{Door, DoorClient};
 pub use crate::error::OpenError;
 pub use crate::event_store::{AnalyticsDb, EmbeddedEventStore};
 use crate::log::{EmbeddedEventLog, LogState};
@@ -103,6 +107,8 @@ struct Writing {
     retention: Arc<Retention>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// `None` where the system lets none be made: a migration then wants the folder for itself.
+    door: Option<Door>,
     /// Held until the process ends.
     _lock: File,
 }
@@ -163,11 +169,19 @@ impl Embedded {
         let event_store = Arc::new(EmbeddedEventStore::new(analytics, &path, clock, config.recent_retention));
         let catalog = Arc::new(EmbeddedCatalog {
             readers,
-            writer: Some(committer.clone()),
+            writer: Writer::Own(committer.clone()),
             checkpoints: Some(checkpoints.clone()),
             detail: format!("SQLite at {}", path.display()),
         });
-        let writing = Writing { committer, checkpoints, checkpointer, retention, stop, tasks, _lock: lock };
+        let door = match Door::open(dir, committer.clone(), &stop, &tasks) {
+            Ok(door) => Some(door),
+            Err(error) => {
+                tracing::warn!(error = %error, "a migration has to stop this souk first: no socket can be made in DATA_DIR");
+                None
+            }
+        };
+        let writing =
+            Writing { committer, checkpoints, checkpointer, retention, stop, tasks, door, _lock: lock };
         Ok(Self { catalog, log, event_store, data_dir: dir.clone(), writing: Some(writing) })
     }
 
@@ -180,6 +194,29 @@ impl Embedded {
         data_dir: &Path,
         recent_retention: Duration,
         clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
+        Self::look(data_dir, recent_retention, clock, Writer::Nobody)
+    }
+
+    /// Opens the folder beside a process that has it open: reads from the files, imports through its door. `None` when
+    /// there is nobody behind the door.
+    ///
+    /// # Errors
+    /// As [`Embedded::open_read_only`].
+    pub fn open_beside(
+        data_dir: &Path,
+        recent_retention: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Option<Self>, OpenError> {
+        let Ok(door) = DoorClient::find(data_dir) else { return Ok(None) };
+        Self::look(data_dir, recent_retention, clock, Writer::Beside(door)).map(Some)
+    }
+
+    fn look(
+        data_dir: &Path,
+        recent_retention: Duration,
+        clock: Arc<dyn Clock>,
+        writer: Writer,
     ) -> Result<Self, OpenError> {
         let path = data_dir.join("souk.db");
         if !path.is_file() {
@@ -196,7 +233,7 @@ impl Embedded {
         let log = EmbeddedEventLog::new(identity, readers.clone(), None, analytics.clone());
         let event_store = Arc::new(EmbeddedEventStore::new(analytics, &path, clock, recent_retention));
         let detail = format!("SQLite at {} (reading only)", path.display());
-        let catalog = Arc::new(EmbeddedCatalog { readers, writer: None, checkpoints: None, detail });
+        let catalog = Arc::new(EmbeddedCatalog { readers, writer, checkpoints: None, detail });
         Ok(Self { catalog, log, event_store, data_dir: data_dir.to_owned(), writing: None })
     }
 
@@ -248,7 +285,8 @@ impl Embedded {
 
     /// Lets what is queued commit, stops housekeeping and closes the files.
     pub async fn close(mut self) {
-        if let Some(writing) = self.writing.take() {
+        if let Some(mut writing) = self.writing.take() {
+            drop(writing.door.take());
             writing.stop.cancel();
             writing.tasks.close();
             writing.tasks.wait().await;

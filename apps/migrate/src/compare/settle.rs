@@ -1,11 +1,11 @@
 //! Looks again at what seemed to differ: the source may have been in the middle of something.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use souk_domain::{Phase, ProductId};
 use souk_ports::SourceQuery;
 
-use super::{Difference, DifferenceKind, of_import};
+use super::{Difference, DifferenceKind, of_import, of_product};
 use crate::copy::undecided;
 use crate::digest::Compared;
 use crate::judge::{Judge, Verdict};
@@ -14,12 +14,15 @@ use crate::{Deps, MigrateError};
 /// Rows asked for at once.
 const BATCH: usize = 500;
 
+/// A product that seemed to differ, with its key where the source had it.
+pub(crate) type Suspect = (ProductId, Option<String>);
+
 /// Returns what still differs of `suspects`, each with its key where the source had it.
-pub(super) async fn settle(
+pub(crate) async fn settle(
     deps: &Deps,
     judge: &Judge,
     query: &SourceQuery,
-    suspects: Vec<(ProductId, Option<String>)>,
+    suspects: &[Suspect],
 ) -> Result<Vec<Difference>, MigrateError> {
     let mut differences = Vec::new();
     for suspects in suspects.chunks(BATCH) {
@@ -30,6 +33,7 @@ pub(super) async fn settle(
         };
         let keys: Vec<String> = suspects.iter().filter_map(key).collect();
         let mut there: HashMap<ProductId, (String, Compared)> = HashMap::new();
+        let mut unjudged: HashSet<ProductId> = HashSet::new();
         for row in deps.source.rows(query, &keys).await? {
             match judge.judge(&row, Phase::Copy) {
                 Verdict::Take(import, _) => {
@@ -37,12 +41,13 @@ pub(super) async fn settle(
                     there.insert(id, (row.key, compared));
                 }
                 Verdict::Skip(_) => {}
+                Verdict::Stop(_) if judge.is_lenient() => unjudged.extend(judge.id(&row.key)),
                 Verdict::Stop(faults) => return Err(undecided(&row.key, &faults)),
             }
         }
-        for (id, _) in suspects {
+        for (id, _) in suspects.iter().filter(|(id, _)| !unjudged.contains(id)) {
             let product = deps.catalog.product(*id).await?;
-            let here = product.map(|product| Compared::of(&product, query.created_at.is_some()));
+            let here = product.map(|product| of_product(&product, judge, query));
             let (key, kind, fields) = match (there.remove(id), here) {
                 (None, None) => continue,
                 (Some((key, _)), None) => (Some(key), DifferenceKind::OnlyInSource, Vec::new()),

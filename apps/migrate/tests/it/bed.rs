@@ -1,17 +1,20 @@
 //! A database of its own for each test with a shop's table in it, an empty catalog, and an operator's folder.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use souk_domain::{Product, ProductId};
 use souk_embedded::{Embedded, EmbeddedConfig};
 use souk_events::decode;
 use souk_migrate::{
-    Comparison, Copied, Deps, Folder, Mapping, MigrateError, Patient, Plan, compare, copy, plan, propose,
+    Comparison, Copied, Deps, Folder, Following, Mapping, MigrateError, Patient, Plan, Turn, Turned, Way,
+    compare, copy, cut_over, plan, propose, roll_back,
 };
 use souk_ports::{RandomIds, ReadLimit, SystemClock};
-use souk_postgres::{PgSource, PostgresConfig};
+use souk_postgres::{PgOutpost, PgSource, PostgresConfig};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -26,6 +29,11 @@ pub const FILL: &str = "INSERT INTO products SELECT gen_random_uuid(), 'seller' 
      CASE WHEN n % 3 = 0 THEN NULL ELSE 'Described ' || n END, n / 100.0, CASE WHEN n % 10 = 0 THEN 2 ELSE n % 90 + 5 END, \
      'c' || n % 5, '2020-01-01'::timestamp + n * interval '1 minute', \
      '2024-01-01'::timestamp + n * interval '1 second' FROM generate_series(1, $1::int) AS n";
+
+/// How long what has to come is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough on a busy machine: what a test asserts is never the time.
+pub const TURN: Turn = Turn { within: Duration::from_secs(120), writers_stopped: false, one_way: false };
 
 /// Everything that a migration needs.
 pub struct Bed {
@@ -117,6 +125,89 @@ impl Bed {
 
     pub async fn copy(&self, mapping: &Mapping) -> Result<Copied, MigrateError> {
         copy(&self.deps, mapping, &self.folder, |_| {}).await
+    }
+
+    /// What souk has in the source.
+    pub fn outpost(&self) -> Arc<PgOutpost> {
+        PgOutpost::new(&PostgresConfig::parse(&self.url).unwrap())
+    }
+
+    /// What the steps work with that are taken while both systems run.
+    pub fn way<'a>(&'a self, mapping: &'a Mapping) -> Way<'a> {
+        let outpost = self.outpost();
+        Way {
+            deps: &self.deps,
+            capture: outpost.clone(),
+            old: outpost,
+            log: self.embedded.log(),
+            mapping,
+            folder: &self.folder,
+            trigger: true,
+        }
+    }
+
+    /// Follows while `work` is done.
+    pub async fn follow_while<T>(
+        &self,
+        mapping: &Mapping,
+        work: impl Future<Output = T>,
+    ) -> (T, Result<Following, MigrateError>) {
+        Self::follow_with(&self.way(mapping), work).await
+    }
+
+    /// Follows in a way of one's own while `work` is done.
+    pub async fn follow_with<T>(
+        way: &Way<'_>,
+        work: impl Future<Output = T>,
+    ) -> (T, Result<Following, MigrateError>) {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let following = souk_migrate::follow(way, async { drop(stopped.await) }, |_| {}, |_| {});
+        let working = async {
+            let done = work.await;
+            drop(stop);
+            done
+        };
+        tokio::join!(working, following)
+    }
+
+    pub async fn cut_over(&self, mapping: &Mapping) -> Result<Turned, MigrateError> {
+        cut_over(&self.way(mapping), TURN, |_| {}).await
+    }
+
+    pub async fn roll_back(&self, mapping: &Mapping) -> Result<Turned, MigrateError> {
+        roll_back(&self.way(mapping), TURN, |_| {}).await
+    }
+
+    /// Waits until both sides are the same.
+    pub async fn settled(&self, mapping: &Mapping) {
+        let began = Instant::now();
+        loop {
+            match compare(&self.deps, mapping, |_| {}).await {
+                // The follower knows it, too.
+                Ok(comparison) if comparison.ok && self.has_caught_up() => return,
+                Ok(different) => assert!(began.elapsed() < PATIENCE, "still different: {different}"),
+                Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn has_caught_up(&self) -> bool {
+        self.folder.record().unwrap().follow.is_some_and(|follow| follow.caught_up)
+    }
+
+    /// Waits until souk has a product of this name, or has none.
+    pub async fn named(&self, name: &str, there: bool) {
+        let began = Instant::now();
+        while self.products().await.values().any(|product| product.name.as_str() == name) != there {
+            assert!(began.elapsed() < PATIENCE, "{name} did not become {there}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Asks the source for one value.
+    pub async fn one<T: for<'a> tokio_postgres::types::FromSql<'a>>(&self, question: &str) -> T {
+        self.sql.query_one(question, &[]).await.unwrap_or_else(|error| panic!("{question}: {error:?}")).get(0)
     }
 
     pub async fn compare(&self, mapping: &Mapping) -> Comparison {

@@ -5,5 +5,7 @@
 mod bed;
 mod comparing;
 mod copying;
+mod following;
 mod planning;
 mod reading;
+mod turning;

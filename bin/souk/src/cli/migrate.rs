@@ -6,6 +6,10 @@ use clap::Subcommand;
 
 use super::MigrateSettings;
 
+mod way;
+
+pub use way::{CutoverArgs, FinishArgs, FollowArgs, RollbackArgs};
+
 #[derive(Debug, clap::Args)]
 pub struct MigrateArgs {
     #[command(subcommand)]
@@ -33,7 +37,7 @@ and plan again. Exit code 1 when a row breaks a rule for which the mapping has n
 Example:
   souk migrate copy --source-file source.url --data-dir /var/lib/souk
 
-A folder of embedded databases has one writer: stop `souk up` for it. Another run takes what changed since. Exit code 1 \
+Beside a running `souk up` it hands the rows to that. Another run takes what changed since. Exit code 1 \
 when a row breaks a rule for which there is no policy, or differences are left.")]
     Copy {
         #[command(flatten)]
@@ -52,6 +56,14 @@ Exit code 1 when there is a difference.")]
         #[command(flatten)]
         args: StepArgs,
     },
+    /// Leads what changes in the source to souk until the cut-over, and after it back
+    Follow(FollowArgs),
+    /// Makes souk the keeper of the products, once both sides are proven the same
+    Cutover(CutoverArgs),
+    /// Gives the products back to the old system, once both sides are proven the same
+    Rollback(RollbackArgs),
+    /// Removes what souk has installed in the source
+    Finish(FinishArgs),
     /// Tells what was done so far, and how far it is
     #[command(after_help = "Example:\n  souk migrate status --state ./souk-migration")]
     Status {

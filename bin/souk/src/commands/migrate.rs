@@ -19,6 +19,8 @@ use crate::settings::value::Value;
 use crate::settings::{Layers, Role, Settings};
 use crate::wiring::Target;
 
+mod way;
+
 /// The server takes a moment to notice that a killed step is gone.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,10 @@ pub fn run(args: MigrateArgs) -> Result<(), Failure> {
         MigrateStep::Copy { args, dry_run: true } => Step::begin(args)?.run(rehearse_copy),
         MigrateStep::Copy { args, dry_run: false } => Step::begin(args)?.run(copy),
         MigrateStep::Compare { args } => Step::look(args)?.run(compare),
+        MigrateStep::Follow(args) => way::follow(args),
+        MigrateStep::Cutover(args) => way::cut_over(args),
+        MigrateStep::Rollback(args) => way::roll_back(args),
+        MigrateStep::Finish(args) => way::finish(args),
         MigrateStep::Status { state, json } => {
             let record = Folder::look(&state).record()?;
             if json {
@@ -93,10 +99,7 @@ impl Step {
     }
 
     /// Runs `work` on a runtime of its own.
-    fn run<F: Future<Output = Result<(), Failure>>>(
-        self,
-        work: impl FnOnce(Self) -> F,
-    ) -> Result<(), Failure> {
+    fn run(self, work: impl AsyncFnOnce(Self) -> Result<(), Failure>) -> Result<(), Failure> {
         let runtime = runtime(&self.settings)?;
         runtime.block_on(work(self))
     }

@@ -256,6 +256,18 @@ fn parse_duration(text: &str, min_ms: u64) -> Result<Value, Misread> {
     }
 }
 
+/// Reads a duration of the command line.
+///
+/// # Errors
+/// What is wrong with it, and the remedy.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text, 1) {
+        Ok(Value::Duration(duration)) => Ok(duration),
+        Ok(_) => unreachable!("a duration is read as one"),
+        Err(Misread { what, remedy }) => Err(format!("{what}; {remedy}")),
+    }
+}
+
 /// Writes a duration as a setting would have it.
 pub fn show_duration(duration: Duration) -> String {
     let ms = duration.as_millis();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use souk_embedded::Embedded;
+use souk_embedded::{Embedded, OpenError};
 use souk_kafka::KafkaEventLog;
-use souk_ports::{Catalog, EventLog as _, RandomIds, SystemClock};
+use souk_ports::{Catalog, EventLog, RandomIds, SystemClock};
 use souk_postgres::Postgres;
 
 use crate::failure::Failure;
@@ -16,6 +16,7 @@ use crate::wiring::waiting::Obstacle;
 /// An installation's catalog, with what tells the installation from others.
 pub struct Target {
     pub catalog: Arc<dyn Catalog>,
+    pub log: Arc<dyn EventLog>,
     /// The identity of its log.
     pub identity: String,
     held: Held,
@@ -53,7 +54,8 @@ impl Target {
         }
     }
 
-    /// Opens it to be written: a folder, made when absent, wants nobody else to write there; Postgres does not mind.
+    /// Opens it to be written: Postgres beside whoever else writes there; a folder, made when absent, by itself, or through
+    /// the door of the souk that has it open.
     ///
     /// # Errors
     /// `Unreachable` as [`Target::open`].
@@ -62,6 +64,15 @@ impl Target {
             None => {
                 let config = embedded::config(settings);
                 let store = Embedded::open(&config, Arc::new(SystemClock), Arc::new(RandomIds));
+                let store = match store {
+                    Err(in_use @ OpenError::InUse { .. }) => {
+                        let retention = settings.recent_events_retention;
+                        let beside =
+                            Embedded::open_beside(&settings.data_dir, retention, Arc::new(SystemClock));
+                        beside.and_then(|beside| beside.ok_or(in_use))
+                    }
+                    store => store,
+                };
                 Ok(Self::embedded(store.map_err(embedded::refused)?))
             }
             Some(engines) => Self::distributed(Config::of(settings, engines)?, true).await,
@@ -69,8 +80,8 @@ impl Target {
     }
 
     fn embedded(store: Embedded) -> Self {
-        let identity = store.log().identity().to_string();
-        Self { catalog: store.catalog(), identity, held: Held::Embedded(store) }
+        let (catalog, log) = (store.catalog(), store.log());
+        Self { catalog, identity: log.identity().to_string(), log, held: Held::Embedded(store) }
     }
 
     async fn distributed(config: Config, write: bool) -> Result<Self, Failure> {
@@ -89,13 +100,14 @@ impl Target {
         Ok(Self {
             catalog: postgres.catalog(),
             identity: log.identity().to_string(),
+            log: Arc::new(log),
             held: Held::Postgres(postgres),
         })
     }
 
     /// Closes it.
     pub async fn close(self) {
-        drop(self.catalog);
+        drop((self.catalog, self.log));
         match self.held {
             Held::Embedded(store) => store.close().await,
             Held::Postgres(postgres) => postgres.close().await,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use souk_domain::{Product, ProductId};
 use souk_ports::{
-    Catalog, CatalogRow, ExecuteError, Outcome, PortError, ProductPage, ProductQuery, StoreHealth, UnitOfWork,
+    Catalog, CatalogRow, ExecuteError, Keeper, Outcome, PortError, ProductPage, ProductQuery, StoreHealth,
+    UnitOfWork,
 };
 
 use super::Lie;
@@ -20,6 +21,9 @@ pub struct LeavesHalves;
 
 /// Tells of the first fault alone.
 pub struct ReportsOneFault;
+
+/// Says that somebody else keeps the products, and lets writes pass.
+pub struct IgnoresTheKeeper;
 
 /// Answers reads from a cache that nobody empties.
 pub struct ReturnsStaleProducts;
@@ -42,6 +46,12 @@ impl Lie for ReportsOneFault {
     }
 }
 
+impl Lie for IgnoresTheKeeper {
+    fn catalog(honest: Arc<dyn Catalog>) -> Arc<dyn Catalog> {
+        Arc::new(Lying { honest, how: How::Ignores(Mutex::default()) })
+    }
+}
+
 impl Lie for ReturnsStaleProducts {
     fn catalog(honest: Arc<dyn Catalog>) -> Arc<dyn Catalog> {
         Arc::new(Lying { honest, how: How::Caches(Mutex::default()) })
@@ -52,6 +62,7 @@ enum How {
     ForgetsKeys,
     LeavesHalves,
     ReportsOneFault,
+    Ignores(Mutex<Keeper>),
     Caches(Mutex<HashMap<ProductId, Option<Product>>>),
 }
 
@@ -79,7 +90,7 @@ impl Catalog for Lying {
                 }
                 return Ok(Outcome::Applied(all));
             }
-            How::ReportsOneFault | How::Caches(_) => {}
+            How::ReportsOneFault | How::Ignores(_) | How::Caches(_) => {}
         }
         match self.honest.execute(unit).await {
             Err(ExecuteError::Rejected(mut refusals)) if matches!(self.how, How::ReportsOneFault) => {
@@ -110,5 +121,22 @@ impl Catalog for Lying {
 
     async fn health(&self) -> Result<StoreHealth, PortError> {
         self.honest.health().await
+    }
+
+    async fn keeper(&self) -> Result<Keeper, PortError> {
+        match &self.how {
+            How::Ignores(said) => Ok(*said.lock().unwrap()),
+            _ => self.honest.keeper().await,
+        }
+    }
+
+    async fn set_keeper(&self, keeper: Keeper) -> Result<(), PortError> {
+        match &self.how {
+            How::Ignores(said) => {
+                *said.lock().unwrap() = keeper;
+                Ok(())
+            }
+            _ => self.honest.set_keeper(keeper).await,
+        }
     }
 }

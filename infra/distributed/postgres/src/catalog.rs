@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use souk_domain::{Product, ProductId};
 use souk_ports::{
-    Catalog, CatalogRow, ExecuteError, Outcome, PortError, ProductPage, ProductQuery, StoreHealth, UnitOfWork,
+    Catalog, CatalogRow, ErrorKind, ExecuteError, Keeper, Outcome, PortError, ProductPage, ProductQuery,
+    StoreHealth, UnitOfWork,
 };
 use uuid::Uuid;
 
+use crate::keeper::{self, IS_SOURCE};
 use crate::list;
 use crate::readers::Readers;
 use crate::rows::{self, COLUMNS, read};
@@ -22,12 +24,15 @@ pub(crate) struct PostgresCatalog {
     pub detail: String,
 }
 
+/// What is said to whoever would write there.
+const READING_ONLY: &str = "the database is open for reading only";
+
 #[async_trait]
 impl Catalog for PostgresCatalog {
     async fn execute(&self, unit: UnitOfWork) -> Result<Outcome, ExecuteError> {
         match &self.writers {
             Some(writers) => writers.execute(unit).await,
-            None => Err(ExecuteError::Overloaded("the database is open for reading only".into())),
+            None => Err(ExecuteError::Overloaded(READING_ONLY.into())),
         }
     }
 
@@ -71,5 +76,17 @@ impl Catalog for PostgresCatalog {
         }
         let problem = self.writers.as_ref().and_then(|writers| writers.problem());
         Ok(StoreHealth { problem, detail: self.detail.clone(), figures })
+    }
+
+    async fn keeper(&self) -> Result<Keeper, PortError> {
+        let rows = self.readers.query(&format!("SELECT {IS_SOURCE}"), &[]).await?;
+        Ok(keeper::of(rows.first().map_or(Ok(false), |row| read(row, 0))?))
+    }
+
+    async fn set_keeper(&self, keeper: Keeper) -> Result<(), PortError> {
+        match &self.writers {
+            Some(writers) => keeper::store(&writers.server, keeper).await,
+            None => Err(PortError::new(ErrorKind::Unavailable, READING_ONLY)),
+        }
     }
 }

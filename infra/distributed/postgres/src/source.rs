@@ -97,22 +97,26 @@ impl PgSource {
     }
 
     fn fault(&self, error: &Error) -> PortError {
-        let place = &self.server.address;
-        let Some(db) = error.as_db_error() else {
-            let text = format!("the source {place} cannot be reached: {}", reason(error));
-            return PortError::new(ErrorKind::Unavailable, text);
-        };
-        // Classes of SQLSTATE: syntax and names, values, rights; all else passes.
-        let lasting = ["42", "22", "0A", "2F", "39", "3F"];
-        let code = db.code().code();
-        let kind = if lasting.iter().any(|class| code.starts_with(class)) {
-            ErrorKind::InvalidData
-        } else {
-            ErrorKind::Unavailable
-        };
-        let hint = db.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        PortError::new(kind, format!("the source {place} says: {}{hint}", db.message()))
+        fault(&self.server.address, error)
     }
+}
+
+/// Says what an error of a source means, in its own words.
+pub(crate) fn fault(place: &str, error: &Error) -> PortError {
+    let Some(db) = error.as_db_error() else {
+        let text = format!("the source {place} cannot be reached: {}", reason(error));
+        return PortError::new(ErrorKind::Unavailable, text);
+    };
+    // Classes of SQLSTATE: syntax and names, values, rights, rules of tables; all else passes.
+    let lasting = ["42", "22", "23", "0A", "2F", "39", "3F", "P0"];
+    let code = db.code().code();
+    let kind = if lasting.iter().any(|class| code.starts_with(class)) {
+        ErrorKind::InvalidData
+    } else {
+        ErrorKind::Unavailable
+    };
+    let hint = db.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    PortError::new(kind, format!("the source {place} says: {}{hint}", db.message()))
 }
 
 impl Link {

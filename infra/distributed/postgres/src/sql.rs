@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, Statement};
 
+use crate::keeper::IS_SOURCE;
 use crate::rows::COLUMNS;
 
 /// The leaves of the outbox.
@@ -28,8 +29,11 @@ pub(crate) struct Statements {
     pub insert: Statement,
     pub bury: Statement,
     pub unbury: Statement,
-    /// The transaction's id, which tells its outcome when the reply to COMMIT is lost.
+    /// The transaction's id, which tells its outcome when the reply to COMMIT is lost; and whether the products are kept
+    /// elsewhere.
     pub xid: Statement,
+    /// The latter alone.
+    pub is_source: Statement,
     /// The leaf's epoch.
     pub epoch: Statement,
     /// One for each leaf.
@@ -101,7 +105,8 @@ impl Statements {
                 )
                 .await?,
             unbury: client.prepare("DELETE FROM souk.tombstones WHERE id = ANY($1)").await?,
-            xid: client.prepare("SELECT pg_current_xact_id()::text").await?,
+            xid: client.prepare(&format!("SELECT pg_current_xact_id()::text, {IS_SOURCE}")).await?,
+            is_source: client.prepare(&format!("SELECT {IS_SOURCE}")).await?,
             epoch: client.prepare("SELECT epoch FROM souk.outbox_epoch").await?,
             outbox: [outbox(0).await?, outbox(1).await?, outbox(2).await?, outbox(3).await?],
         })

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use souk_domain::{Event, ProductId, SellerId, Sku, Stock, Timestamp};
-use souk_ports::{Clock, ErrorKind, ExecuteError, IdGenerator, Outcome, PortError, UnitOfWork};
+use souk_ports::{
+    Clock, ErrorKind, ExecuteError, IdGenerator, KEPT_ELSEWHERE, Keeper, Outcome, PortError, UnitOfWork,
+};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 use uuid::Uuid;
@@ -15,8 +17,10 @@ use uuid::Uuid;
 use crate::batch::{self, Changes, Moment, Rows};
 use crate::connect::{ConnectError, Role, Server, Session};
 use crate::failure::Failure;
+use crate::keeper;
 use crate::keys::{AnswerColumns, KEY_LIFETIME_MS, Keys};
 use crate::rows::{self, Columns, StockColumns, read};
+use crate::run::{begin, rollback, rows_if, run};
 use crate::sql::{LEAVES, Statements};
 
 /// How old the knowledge of the leaf may be: the relay waits for whoever still writes to the one before.
@@ -31,6 +35,8 @@ pub(crate) struct Writer {
     statements: Statements,
     leaf: usize,
     leaf_read: Instant,
+    /// As the last transaction saw it; each write makes sure.
+    keeper: Keeper,
     default_threshold: Stock,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
@@ -78,6 +84,7 @@ impl Writer {
             statements,
             leaf: leaf(row.get(0)),
             leaf_read: Instant::now(),
+            keeper: Keeper::default(),
             default_threshold: rules.default_threshold,
             clock: rules.clock.clone(),
             ids: rules.ids.clone(),
@@ -101,6 +108,11 @@ impl Writer {
     pub async fn prepare(&mut self, units: &[UnitOfWork], careful: bool) -> Result<Prepared, Failure> {
         let client = &self.session.client;
         let statements = &self.statements;
+        let any_ordinary = units.iter().any(|unit| !unit.is_import());
+        if any_ordinary && self.keeper == Keeper::Source {
+            // A refusal writes nothing that would notice that it is not true any more.
+            self.keeper = keeper::of(read(&client.query_one(&statements.is_source, &[]).await?, 0)?);
+        }
         self.last_time = self.clock.now().max(self.last_time);
         let now = self.last_time;
         let mut begun = false;
@@ -147,7 +159,7 @@ impl Writer {
         let mut events = Vec::new();
         let mut outcomes = Vec::with_capacity(units.len());
         for unit in units {
-            let outcome = fold_unit(&mut known, &mut keys, unit, &moment, &mut events);
+            let outcome = fold_unit(self.keeper, &mut known, &mut keys, unit, &moment, &mut events);
             if matches!(outcome, Err(ExecuteError::Rejected(_))) && known.presumes(unit) {
                 // What was presumed free may be why, or one more reason.
                 return Err(Failure::Redo);
@@ -173,7 +185,10 @@ impl Writer {
         if self.payloads.capacity() > PAYLOADS_KEPT {
             self.payloads = Vec::new();
         }
-        let (xid, epoch) = written?;
+        let (xid, keeper, epoch) = written?;
+        if keeper != std::mem::replace(&mut self.keeper, keeper) && any_ordinary {
+            return Err(Failure::Redo);
+        }
         if let Some(epoch) = epoch {
             self.leaf = leaf(epoch);
             self.leaf_read = Instant::now();
@@ -204,6 +219,7 @@ fn holder(row: &Row) -> Result<((SellerId, Sku), ProductId), PortError> {
 }
 
 fn fold_unit(
+    keeper: Keeper,
     known: &mut Rows,
     keys: &mut Keys,
     unit: &UnitOfWork,
@@ -215,6 +231,9 @@ fn fold_unit(
     {
         let same = *fingerprint == idempotency.fingerprint;
         return if same { Ok(Outcome::Replayed(answer.clone())) } else { Err(ExecuteError::KeyReused) };
+    }
+    if keeper == Keeper::Source && !unit.is_import() {
+        return Err(ExecuteError::Overloaded(KEPT_ELSEWHERE.to_owned()));
     }
     let applied = known.fold(&unit.commands, moment, events).map_err(ExecuteError::Rejected)?;
     if let Some(idempotency) = &unit.idempotency {
@@ -234,14 +253,15 @@ struct Writing<'a> {
     stale_leaf: bool,
 }
 
-/// Sends every statement of the batch at once; returns the transaction's id and, where it was asked for, the epoch.
+/// Sends every statement of the batch at once; returns the transaction's id, who keeps the products and, where it was
+/// asked for, the epoch.
 async fn write(
     client: &Client,
     statements: &Statements,
     outbox: &Statement,
     writing: Writing<'_>,
     payloads: &mut Vec<u8>,
-) -> Result<(String, Option<i64>), Failure> {
+) -> Result<(String, Keeper, Option<i64>), Failure> {
     let Writing { changes, keys, events, .. } = &writing;
     let answers = AnswerColumns::of(&keys.new);
     let expired_before = writing.now.millis() - KEY_LIFETIME_MS;
@@ -337,9 +357,11 @@ async fn write(
     for done in [bury, unbury, told] {
         done?;
     }
-    let xid = read(&xid?, 0)?;
+    let last = xid?;
+    let (xid, is_source) = (read(&last, 0)?, read(&last, 1)?);
+    let keeper = keeper::of(is_source);
     let epoch = epoch?.first().map(|row| read(row, 0)).transpose()?;
-    Ok((xid, epoch))
+    Ok((xid, keeper, epoch))
 }
 
 fn parameters<'a>(columns: &'a Columns<'_>) -> [&'a (dyn ToSql + Sync); 13] {
@@ -362,37 +384,4 @@ fn parameters<'a>(columns: &'a Columns<'_>) -> [&'a (dyn ToSql + Sync); 13] {
 
 fn uuids(ids: &[ProductId]) -> Vec<Uuid> {
     ids.iter().map(|id| id.0).collect()
-}
-
-async fn begin(client: &Client, wanted: bool) -> Result<(), Error> {
-    if wanted {
-        client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
-    } else {
-        Ok(())
-    }
-}
-
-async fn rollback(client: &Client, wanted: bool) -> Result<(), Failure> {
-    if wanted {
-        client.batch_execute("ROLLBACK").await?;
-    }
-    Ok(())
-}
-
-async fn run<const N: usize>(
-    wanted: bool,
-    client: &Client,
-    statement: &Statement,
-    parameters: [&(dyn ToSql + Sync); N],
-) -> Result<u64, Error> {
-    if wanted { client.execute(statement, &parameters).await } else { Ok(0) }
-}
-
-async fn rows_if<const N: usize>(
-    wanted: bool,
-    client: &Client,
-    statement: &Statement,
-    parameters: [&(dyn ToSql + Sync); N],
-) -> Result<Vec<Row>, Error> {
-    if wanted { client.query(statement, &parameters).await } else { Ok(Vec::new()) }
 }

@@ -1,0 +1,372 @@
+//! What changes in souk goes back into the source's table.
+//!
+//! The log tells which products changed; they are written as they stand in the catalog, in one transaction with the position in
+//! the log, which therefore lies in the source. What is told twice is written once: a row that is right already is left
+//! alone, and of one that is not, the columns that differ are written.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use souk_domain::{Phase, Product, ProductId};
+use souk_ports::{
+    BackRow, BackWriting, ErrorKind, LogRecord, OldTable, PartitionBounds, SourceQuery, Tail, fault,
+};
+use tokio::task::JoinSet;
+
+use super::rolling::Rolling;
+use super::state::Pace;
+use super::{BackRecord, DifferencesRecord, Direction, Following, Way};
+use crate::compare::{Difference, Suspect, of_import, of_product, settle};
+use crate::inverse::{ALL, Inverse, bit};
+use crate::judge::{Judge, Verdict};
+use crate::{MigrateError, compare};
+
+/// Products looked up at once.
+const BATCH: usize = 500;
+/// How long the next record is waited for before the record is brought up to date.
+const IDLE: Duration = Duration::from_millis(200);
+/// Looks without a record after which there is none.
+const SILENCE: u32 = 10;
+/// Time after which the record is written though nothing was done.
+const NOW_AND_THEN: Duration = Duration::from_secs(1);
+/// Events of a change that was just committed reach the log within this time.
+const ON_THE_WAY: Duration = Duration::from_secs(2);
+/// Differences that the record shows.
+const EXAMPLES: usize = 5;
+
+/// A position in souk's log, as the source keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// The log.
+    pub log: String,
+    /// The next offset of each partition.
+    pub next: Vec<u64>,
+}
+
+impl Position {
+    /// The end of the log.
+    pub async fn end(way: &Way<'_>) -> Result<Self, MigrateError> {
+        let bounds = way.log.bounds().await?;
+        Ok(Self { log: way.log.identity().to_string(), next: bounds.iter().map(|it| it.next).collect() })
+    }
+
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers")
+    }
+
+    fn waiting(&self, bounds: &[PartitionBounds]) -> u64 {
+        bounds.iter().zip(&self.next).map(|(bounds, next)| bounds.next.saturating_sub(*next)).sum()
+    }
+}
+
+/// Makes the mapping's inverse.
+pub(super) async fn inverse(way: &Way<'_>) -> Result<Inverse, MigrateError> {
+    let key = way.deps.source.check(&way.mapping.query()).await?;
+    Inverse::of(way.mapping, &key, &way.deps.source.tables().await?)
+}
+
+/// Follows souk.
+pub(super) struct Backward<'a> {
+    way: &'a Way<'a>,
+    table: OldTable,
+    inverse: Inverse,
+    judge: Judge,
+    query: SourceQuery,
+    position: Position,
+    tail: Option<Box<dyn Tail>>,
+    /// Looks since the last record.
+    quiet: u32,
+    pace: Pace,
+    differences: DifferencesRecord,
+    rolling: Rolling,
+    kept: Instant,
+}
+
+impl<'a> Backward<'a> {
+    pub async fn begin(way: &'a Way<'a>) -> Result<Self, MigrateError> {
+        let (judge, query) = crate::plan::judge(&way.deps.source, way.mapping).await?;
+        let (judge, table, inverse) = (judge.turned(), way.table().await?, inverse(way).await?);
+        let record = way.folder.record()?;
+        let known = way.old.back_position().await?.and_then(|text| serde_json::from_str(&text).ok());
+        let now = Position::end(way).await?;
+        let position = known.clone().unwrap_or_else(|| now.clone());
+        let pace = record.back.unwrap_or_default().pace;
+        let differences = record.differences.unwrap_or_default();
+        let (rolling, kept) = (Rolling::new(), Instant::now());
+        let mut backward = Self {
+            way,
+            table,
+            inverse,
+            judge,
+            query,
+            position,
+            tail: None,
+            quiet: 0,
+            pace,
+            differences,
+            rolling,
+            kept,
+        };
+        let bounds = way.log.bounds().await?;
+        let is_held = |position: &Position| {
+            position.log == now.log
+                && position.next.len() == bounds.len()
+                && position.next.iter().zip(&bounds).all(|(next, held)| *next >= held.earliest)
+        };
+        if !known.as_ref().is_some_and(is_held) {
+            // The log has forgotten what came after the position, or is another one: everything is looked at.
+            backward.position = now;
+            backward.whole().await?;
+        }
+        Ok(backward)
+    }
+
+    pub fn following(&self) -> Following {
+        let (pace, differences) = (self.pace.clone(), self.differences.clone());
+        Following { direction: Direction::Back, pace, differences }
+    }
+
+    /// Notes that a side cannot be reached.
+    pub fn away(&mut self, why: &str) {
+        self.pace.away = Some(why.to_owned());
+        self.tail = None;
+        // A record that cannot be written either is told at the next look.
+        let _ = self.keep();
+    }
+
+    /// Writes back what changed since the last look; waits a moment for the next change.
+    pub async fn look(&mut self) -> Result<(), MigrateError> {
+        let found = self.rolling.poll(self.way.deps, &self.judge, &self.query).await;
+        let records = self.next().await?;
+        if records.is_empty() {
+            self.quiet += 1;
+            let bounds = self.way.log.bounds().await?;
+            // Offsets may have holes at the end: silence is the other sign.
+            self.pace.waiting = if self.quiet < SILENCE { self.position.waiting(&bounds) } else { 0 };
+            self.pace.lag_ms = if self.pace.waiting == 0 { 0 } else { self.pace.lag_ms };
+        } else {
+            self.quiet = 0;
+            self.apply(&records).await?;
+        }
+        self.pace.away = None;
+        if let Some(suspects) = found {
+            self.confirm(&suspects).await?;
+        }
+        if self.kept.elapsed() > NOW_AND_THEN {
+            self.keep()?;
+        }
+        Ok(())
+    }
+
+    /// Writes back everything up to the log's end of now.
+    pub async fn drain(&mut self) -> Result<(), MigrateError> {
+        let end = Position::end(self.way).await?;
+        // Offsets may have holes at the end: silence is the other sign.
+        while self.position.next.iter().zip(&end.next).any(|(next, end)| next < end) {
+            let records = self.next().await?;
+            if records.is_empty() {
+                break;
+            }
+            self.apply(&records).await?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Vec<LogRecord>, MigrateError> {
+        if self.tail.is_none() {
+            self.tail = Some(self.way.log.tail(&self.position.next).await?);
+        }
+        let tail = self.tail.as_mut().expect("just made");
+        match tokio::time::timeout(IDLE, tail.next()).await {
+            Err(_) => Ok(Vec::new()),
+            Ok(Ok(records)) => Ok(records),
+            Ok(Err(error)) => {
+                self.tail = None;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn apply(&mut self, records: &[LogRecord]) -> Result<(), MigrateError> {
+        let now = self.way.deps.clock.now().millis();
+        self.pace.lag_ms = records.first().map_or(0, |first| now - first.appended_at.millis()).max(0);
+        self.pace.waiting = records.len() as u64;
+        let mut position = self.position.clone();
+        for record in records {
+            let partition = record.partition as usize;
+            if position.next.len() <= partition {
+                position.next.resize(partition + 1, 0);
+            }
+            position.next[partition] = record.offset + 1;
+        }
+        let done = self.write_all(&ids(records), &position).await;
+        if done.is_err() {
+            // The tail is ahead of what was written.
+            self.tail = None;
+        }
+        done?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// Writes products as they stand, the position with the last of them.
+    async fn write_all(&mut self, ids: &[ProductId], position: &Position) -> Result<(), MigrateError> {
+        if fault::planted("migrate-back-position-first") {
+            self.write(&[], &[], position).await?;
+        }
+        let chunks = ids.len().div_ceil(BATCH);
+        for (n, ids) in ids.chunks(BATCH).enumerate() {
+            let (put, delete) = self.to_write(ids).await?;
+            let up_to = if n + 1 == chunks { position } else { &self.position.clone() };
+            self.write_or_refuse(&put, &delete, up_to).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        put: &[BackRow],
+        delete: &[ProductId],
+        position: &Position,
+    ) -> Result<(), souk_ports::PortError> {
+        let writing = BackWriting { table: &self.table, columns: &self.inverse.columns, put, delete };
+        self.way.old.write(&writing, &position.text()).await
+    }
+
+    async fn write_or_refuse(
+        &mut self,
+        put: &[BackRow],
+        delete: &[ProductId],
+        position: &Position,
+    ) -> Result<(), MigrateError> {
+        match self.write(put, delete, position).await {
+            Ok(()) => {
+                self.pace.taken += (put.len() + delete.len()) as u64;
+                return Ok(());
+            }
+            Err(error) if error.kind() == ErrorKind::InvalidData => {}
+            Err(error) => return Err(error.into()),
+        }
+        // One of them is refused for good: the others must not wait for it.
+        let before = self.position.clone();
+        let one_by_one = put.iter().map(|row| (std::slice::from_ref(row), &[][..], row.product.id));
+        let gone = delete.iter().map(|id| (&[][..], std::slice::from_ref(id), *id));
+        for (put, delete, id) in one_by_one.chain(gone) {
+            match self.write(put, delete, &before).await {
+                Ok(()) => self.pace.taken += 1,
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    self.pace.refuse(&id.to_string(), error.to_string());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(self.write(&[], &[], position).await?)
+    }
+
+    /// Tells what of the table is other than in souk.
+    async fn to_write(&mut self, ids: &[ProductId]) -> Result<(Vec<BackRow>, Vec<ProductId>), MigrateError> {
+        let mut products = self.products(ids).await?;
+        let keys: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let (mut put, mut delete) = (Vec::new(), Vec::new());
+        let mut there: HashMap<ProductId, Option<_>> = HashMap::new();
+        for row in self.way.deps.source.rows(&self.query, &keys).await? {
+            let Some(id) = self.judge.id(&row.key) else { continue };
+            let judged = match self.judge.judge(&row, Phase::Copy) {
+                Verdict::Take(import, _) => Some(of_import(*import).1),
+                // Not there for souk; where souk has made one of this id, the row becomes it.
+                Verdict::Skip(_) | Verdict::Stop(_) => None,
+            };
+            there.insert(id, judged);
+        }
+        for id in ids {
+            self.pace.refused.remove(&id.to_string());
+            match (products.remove(id), there.remove(id)) {
+                (Some(product), Some(Some(row))) => {
+                    let differing = row.differing(&of_product(&product, &self.judge, &self.query));
+                    let changed = differing.iter().fold(0, |changed, (field, ..)| changed | bit(field));
+                    if changed != 0 {
+                        put.push(BackRow { product, changed });
+                    }
+                }
+                (Some(product), _) => put.push(BackRow { product, changed: ALL }),
+                (None, Some(Some(_))) => delete.push(*id),
+                (None, _) => {}
+            }
+        }
+        Ok((put, delete))
+    }
+
+    async fn products(&self, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, MigrateError> {
+        let mut asked = JoinSet::new();
+        for id in ids {
+            let (catalog, id) = (Arc::clone(&self.way.deps.catalog), *id);
+            asked.spawn(async move { catalog.product(id).await });
+        }
+        let mut products = HashMap::new();
+        while let Some(answer) = asked.join_next().await {
+            let answer =
+                answer.map_err(|error| MigrateError::Unreachable(format!("a read was cut off: {error}")))?;
+            products.extend(answer?.map(|product| (product.id, product)));
+        }
+        Ok(products)
+    }
+
+    /// Looks at everything instead of what the log tells.
+    async fn whole(&mut self) -> Result<(), MigrateError> {
+        let position = self.position.clone();
+        let judge = self.judge.clone().lenient();
+        let mut suspects: Vec<ProductId> = Vec::new();
+        let mut found = |difference: &Difference| suspects.push(difference.id);
+        compare::compare_with(self.way.deps, &judge, &self.query, &mut |_| {}, &mut found).await?;
+        self.write_all(&suspects, &position).await?;
+        Ok(self.write(&[], &[], &position).await?)
+    }
+
+    /// Looks again at what seemed to differ, once what was on its way has arrived.
+    async fn confirm(&mut self, suspects: &[Suspect]) -> Result<(), MigrateError> {
+        let judge = self.judge.clone().lenient();
+        let mut found = settle(self.way.deps, &judge, &self.query, suspects).await?;
+        let since = Instant::now();
+        let mut touched: HashSet<ProductId> = HashSet::new();
+        while !found.is_empty() && since.elapsed() < ON_THE_WAY {
+            let records = self.next().await?;
+            touched.extend(ids(&records));
+            if !records.is_empty() {
+                self.apply(&records).await?;
+            }
+        }
+        found.retain(|difference| !touched.contains(&difference.id));
+        let still: Vec<Suspect> = found.into_iter().map(|found| (found.id, found.key)).collect();
+        let mut found = settle(self.way.deps, &judge, &self.query, &still).await?;
+        found.retain(|difference| !self.pace.refused.contains_key(&difference.id.to_string()));
+        let wrong: Vec<ProductId> = found.iter().map(|difference| difference.id).collect();
+        let position = self.position.clone();
+        self.write_all(&wrong, &position).await?;
+        self.differences.at = Some(self.way.deps.clock.now());
+        self.differences.comparisons += 1;
+        self.differences.found = found.len() as u64;
+        self.differences.in_all += found.len() as u64;
+        if !found.is_empty() {
+            self.differences.examples = found.iter().take(EXAMPLES).map(ToString::to_string).collect();
+        }
+        self.keep()
+    }
+
+    fn keep(&mut self) -> Result<(), MigrateError> {
+        self.kept = Instant::now();
+        self.pace.at = Some(self.way.deps.clock.now());
+        self.way.change(|record| {
+            record.back = Some(BackRecord { pace: self.pace.clone() });
+            record.differences = Some(self.differences.clone());
+        })
+    }
+}
+
+/// The products that records are about, each once.
+fn ids(records: &[LogRecord]) -> Vec<ProductId> {
+    // What cannot be read is no change of a product: analytics sets it aside and says so.
+    let id = |record: &LogRecord| souk_events::decode(&record.payload).ok().map(|event| event.product.id);
+    records.iter().filter_map(id).collect::<BTreeSet<_>>().into_iter().collect()
+}

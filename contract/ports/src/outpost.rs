@@ -1,0 +1,139 @@
+//! What souk has in another system's database while a shop moves: a capture of changes, a fence, and a way to write.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use souk_domain::{Product, ProductId};
+
+use crate::PortError;
+
+/// A trigger on a table of another system, and what it has written down.
+///
+/// Promises: from [`Capture::install`]'s return on, the key of every row that a committed transaction inserts, updates or
+/// deletes is told by [`Capture::changes`] of a position before it, however late that transaction commits; a
+/// transaction with the origin mark is not told.
+#[async_trait]
+pub trait Capture: Send + Sync {
+    /// Finds the table as the database has its name.
+    ///
+    /// # Errors
+    /// `InvalidData` when there is none of that name.
+    async fn find(&self, table: &str, key: &str) -> Result<OldTable, PortError>;
+
+    /// Puts it on a table; one that is there, whole, is left as it is.
+    ///
+    /// # Errors
+    /// `InvalidData` naming the right that is missing.
+    async fn install(&self, table: &OldTable) -> Result<(), PortError>;
+
+    /// Tells whether it is there, whole.
+    async fn is_installed(&self, table: &OldTable) -> Result<bool, PortError>;
+
+    /// Returns the position of now.
+    async fn position(&self) -> Result<String, PortError>;
+
+    /// Returns what was committed after `after`, and the position up to there; at most `limit` keys, else none and
+    /// [`Changes::too_many`].
+    ///
+    /// # Errors
+    /// `InvalidData` when `after` is a position that this database has not reached, since it was restored, or when the
+    /// capture is gone.
+    async fn changes(&self, after: &str, limit: usize) -> Result<Changes, PortError>;
+
+    /// Forgets what was committed up to `position`.
+    async fn forget(&self, position: &str) -> Result<(), PortError>;
+}
+
+/// A fence around another system's table, and souk's writes into it.
+///
+/// Promises: once [`WayBack::fence`] has returned, every transaction that wrote the table before is ended, and none without
+/// the origin mark writes it until [`WayBack::lift`]; rows and the position that they stand for are written together, with
+/// the mark.
+#[async_trait]
+pub trait WayBack: Send + Sync {
+    /// Puts the fence up; one that is up stays.
+    ///
+    /// # Errors
+    /// `Timeout` when a transaction held the table for longer than `within`: then there is no fence.
+    async fn fence(&self, table: &OldTable, within: Duration) -> Result<(), PortError>;
+
+    /// Tells whether it is up.
+    async fn is_fenced(&self, table: &OldTable) -> Result<bool, PortError>;
+
+    /// Takes it down; none being there is no fault.
+    async fn lift(&self) -> Result<(), PortError>;
+
+    /// Names what speaks against writing the table: rights that are missing, columns that want a value and get none.
+    async fn obstacles(&self, table: &OldTable, columns: &[BackColumn]) -> Result<Vec<String>, PortError>;
+
+    /// Returns the position that was written last; `None` when nothing was.
+    async fn back_position(&self) -> Result<Option<String>, PortError>;
+
+    /// Writes rows, and the position that they stand for.
+    ///
+    /// # Errors
+    /// `InvalidData` with the database's own words when it does not take a row.
+    async fn write(&self, writing: &BackWriting<'_>, position: &str) -> Result<(), PortError>;
+
+    /// Removes everything that souk has there, capture and fence included; nothing there is no fault.
+    async fn remove(&self) -> Result<(), PortError>;
+}
+
+/// A table of the other system and its key's column, as the database has their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldTable {
+    /// The schema.
+    pub schema: String,
+    /// The name.
+    pub name: String,
+    /// The column.
+    pub key: String,
+}
+
+/// What was changed between two positions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The keys, each once.
+    pub keys: Vec<String>,
+    /// The table was emptied as a whole.
+    pub truncated: bool,
+    /// There are more keys than were asked for.
+    pub too_many: bool,
+    /// The position that everything told is up to.
+    pub position: String,
+    /// How long ago the first of them was written, in milliseconds.
+    pub oldest_ms: Option<i64>,
+}
+
+/// A column that souk writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackColumn {
+    /// Its name.
+    pub name: String,
+    /// An SQL expression over a product `p`, whose columns are called as its fields.
+    pub value: String,
+    /// Bits of the fields in [`BackRow::changed`] that it is made of.
+    pub of: u32,
+}
+
+/// Rows to write.
+#[derive(Debug)]
+pub struct BackWriting<'a> {
+    /// The table; its keys are the products' ids.
+    pub table: &'a OldTable,
+    /// Its columns, without the key.
+    pub columns: &'a [BackColumn],
+    /// Rows that come or change.
+    pub put: &'a [BackRow],
+    /// Rows that go.
+    pub delete: &'a [ProductId],
+}
+
+/// A row as it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackRow {
+    /// The product.
+    pub product: Product,
+    /// The fields that differ from the row that is there; other columns of such a row stay as they are.
+    pub changed: u32,
+}

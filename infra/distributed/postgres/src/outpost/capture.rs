@@ -1,0 +1,139 @@
+//! The capture: a trigger that writes down the key of each row that changes.
+//!
+//! Read by snapshot difference, as the outbox is: what this reader's snapshot sees and the one before did not. Only keys are
+//! told, and rows are read as they stand, so no order is needed; and a transaction that commits late is in the difference
+//! in which it becomes visible.
+
+use async_trait::async_trait;
+use souk_ports::{Capture, Changes, ErrorKind, OldTable, PortError, fault};
+
+use super::{PgOutpost, SCHEMA, TRIGGERS, full_name};
+
+/// Everything, in one transaction. The trigger's function runs with its owner's rights, so that writers need none; the
+/// triggers come last, since it is they that wait for running writers and make the next ones wait. The key is looked up by
+/// its name in the row as it is: a key's column that is renamed must not stop the shop's writers; no key, like a truncation,
+/// asks for a comparison.
+fn install(table: &OldTable) -> String {
+    let (name, key) = (full_name(table), literal(&table.key));
+    format!(
+        "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+DROP TABLE IF EXISTS {SCHEMA}.changes;
+DROP FUNCTION IF EXISTS {SCHEMA}.note() CASCADE;
+CREATE TABLE {SCHEMA}.changes (xid xid8 NOT NULL DEFAULT pg_current_xact_id(), \
+  at timestamptz NOT NULL DEFAULT clock_timestamp(), key text);
+CREATE INDEX changes_xid ON {SCHEMA}.changes (xid);
+CREATE FUNCTION {SCHEMA}.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $note$
+DECLARE
+  was text;
+  is_now text;
+BEGIN
+  IF current_setting('souk.migration', true) = 'on' THEN
+    RETURN NULL;
+  END IF;
+  IF TG_OP <> 'INSERT' AND TG_OP <> 'TRUNCATE' THEN
+    was := to_jsonb(OLD) ->> {key};
+  END IF;
+  IF TG_OP = 'UPDATE' OR TG_OP = 'INSERT' THEN
+    is_now := to_jsonb(NEW) ->> {key};
+    INSERT INTO {SCHEMA}.changes (key) VALUES (is_now);
+  END IF;
+  IF TG_OP <> 'INSERT' AND was IS DISTINCT FROM is_now THEN
+    INSERT INTO {SCHEMA}.changes (key) VALUES (was);
+  END IF;
+  IF TG_OP = 'TRUNCATE' THEN
+    INSERT INTO {SCHEMA}.changes (key) VALUES (NULL);
+  END IF;
+  RETURN NULL;
+END $note$;
+CREATE TRIGGER souk_capture_truncate AFTER TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.note();
+CREATE TRIGGER souk_capture_rows AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.note()"
+    )
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Rows of the capture that a snapshot, as text in $1, does not see.
+const UNSEEN: &str = "xid >= pg_snapshot_xmax($1::text::pg_snapshot) \
+     OR xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::text::pg_snapshot)))";
+
+#[async_trait]
+impl Capture for PgOutpost {
+    async fn find(&self, table: &str, key: &str) -> Result<OldTable, PortError> {
+        let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class AS c JOIN pg_namespace AS n \
+                   ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1::text)";
+        let asked = table.to_owned();
+        match self.with(|client| async move { client.query_opt(sql, &[&asked]).await }).await? {
+            Some(row) => Ok(OldTable { schema: row.get(0), name: row.get(1), key: key.to_owned() }),
+            None => {
+                let text = format!("the source {} has no table {table}", self.server.address);
+                Err(PortError::new(ErrorKind::InvalidData, text))
+            }
+        }
+    }
+
+    async fn install(&self, table: &OldTable) -> Result<(), PortError> {
+        // What is left of one that was broken, or of another table's, tells nothing that can be used.
+        if self.is_installed(table).await? { Ok(()) } else { self.run(install(table)).await }
+    }
+
+    async fn is_installed(&self, table: &OldTable) -> Result<bool, PortError> {
+        let sql = format!("SELECT ({TRIGGERS}) = 2 AND to_regclass('{SCHEMA}.changes') IS NOT NULL");
+        let table = table.clone();
+        self.with(|client| async move {
+            Ok(client.query_one(&sql, &[&table.schema, &table.name, &"note"]).await?.get(0))
+        })
+        .await
+    }
+
+    async fn position(&self) -> Result<String, PortError> {
+        self.with(|client| async move {
+            Ok(client.query_one("SELECT pg_current_snapshot()::text", &[]).await?.get(0))
+        })
+        .await
+    }
+
+    async fn changes(&self, after: &str, limit: usize) -> Result<Changes, PortError> {
+        let sql = changes();
+        let most = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+        let given = after.to_owned();
+        let row = self.with(|client| async move { client.query_one(&sql, &[&given, &most]).await }).await?;
+        let position: String = row.get(0);
+        if row.get(1) {
+            let text = format!(
+                "the source {} is at {position}, before the position {after}: it was restored",
+                self.server.address
+            );
+            return Err(PortError::new(ErrorKind::InvalidData, text));
+        }
+        let too_many = row.get::<_, i64>(4) >= most;
+        let keys = if too_many { Vec::new() } else { row.get(2) };
+        Ok(Changes { keys, truncated: row.get(3), too_many, position, oldest_ms: row.get(5) })
+    }
+
+    async fn forget(&self, position: &str) -> Result<(), PortError> {
+        let sql = format!("DELETE FROM {SCHEMA}.changes WHERE NOT ({UNSEEN})");
+        let position = position.to_owned();
+        self.with(|client| async move { client.execute(&sql, &[&position]).await.map(drop) }).await
+    }
+}
+
+/// What $1 does not see, at most $2 keys of it. One statement, one snapshot: what it sees is what the position says.
+fn changes() -> String {
+    let unseen = if fault::planted("migrate-xid-cursor") {
+        // What tutorials do: nothing older than the newest that was read.
+        "xid >= pg_snapshot_xmax($1::text::pg_snapshot)"
+    } else {
+        UNSEEN
+    };
+    format!(
+        "SELECT pg_current_snapshot()::text, \
+         pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()), \
+         coalesce((SELECT array_agg(DISTINCT key) FROM (SELECT key FROM {SCHEMA}.changes \
+             WHERE ({unseen}) AND key IS NOT NULL LIMIT $2) AS told), '{{}}'), \
+         EXISTS (SELECT FROM {SCHEMA}.changes WHERE ({unseen}) AND key IS NULL), \
+         (SELECT count(*) FROM (SELECT FROM {SCHEMA}.changes WHERE {unseen} LIMIT $2) AS counted), \
+         (SELECT (extract(epoch FROM clock_timestamp() - min(at)) * 1000)::int8 FROM {SCHEMA}.changes WHERE {unseen})"
+    )
+}
