@@ -4,6 +4,9 @@ use http::{HeaderMap, HeaderName, header};
 use souk_domain::{Precondition, Version};
 use souk_http::{Code, Problem};
 
+/// What [`tags`] takes, for contracts: `*`, or tags in quotes with commas between.
+pub(crate) const LIST_PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
+
 /// Returns the `ETag` of a version.
 pub(crate) fn of(version: Version) -> String {
     format!("\"{version}\"")

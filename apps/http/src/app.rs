@@ -8,12 +8,13 @@ use axum::Router;
 use futures_util::future::join_all;
 use prometheus_client::registry::Registry;
 
-use crate::{Check, Health, HealthCheck, Metrics, Service};
+use crate::openapi::Contract;
+use crate::{Check, Health, HealthCheck, Metrics, Routes, Service};
 
 /// An app's routes with what makes a service of them.
 pub struct App {
     service: Service,
-    routes: Router,
+    routes: Routes,
     metrics: Metrics,
 }
 
@@ -31,7 +32,7 @@ pub trait Part: Send + Sync {
 
 impl App {
     /// Puts an app together.
-    pub fn new(service: Service, routes: Router, metrics: Metrics) -> Self {
+    pub fn new(service: Service, routes: Routes, metrics: Metrics) -> Self {
         Self { service, routes, metrics }
     }
 
@@ -49,7 +50,7 @@ impl App {
     /// # Panics
     /// When there is none, or two have the same route.
     pub fn merge(name: &'static str, about: String, apps: Vec<App>) -> Self {
-        let mut routes = Router::new();
+        let mut routes = Routes::new(Contract::default());
         let mut metrics = Metrics::new(name);
         let mut healths = Vec::with_capacity(apps.len());
         let mut face = None;

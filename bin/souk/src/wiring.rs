@@ -25,10 +25,11 @@ use crate::settings::Settings;
 
 mod about;
 mod connections;
+pub mod contract;
 mod distributed;
 mod embedded;
 mod engines;
-mod listeners;
+pub mod listeners;
 mod parts;
 pub mod probes;
 mod services;

@@ -12,8 +12,8 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use souk_http::{
-    Check, Code, ConnectionLimit, Cors, Health, HealthCheck, Metrics, Problem, Refusal, Server, Service,
-    Shutdown, Status, read_json,
+    Check, Code, ConnectionLimit, Cors, Health, HealthCheck, Metrics, Problem, Refusal, Routes, Server,
+    Service, Shutdown, Status, read_json,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -53,7 +53,7 @@ pub fn service(status: Status, origins: &str) -> Router {
         cors: Cors::parse(origins).unwrap(),
         health: Arc::new(Fixed(status)),
     };
-    service.router(routes(), Metrics::new("test"))
+    service.router(Routes::undescribed(routes()), Metrics::new("test"))
 }
 
 pub fn app() -> Router {
