@@ -81,6 +81,9 @@ impl<'de> Deserialize<'de> for SellerId {
 pub struct Version(pub u64);
 
 impl Version {
+    /// The version of a product that was just created.
+    pub const FIRST: Version = Version(1);
+
     /// The version after this one.
     #[must_use]
     pub fn next(self) -> Self {

@@ -14,7 +14,8 @@ impl Calls {
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
                     let parameter = self.resolve(parameter);
                     let name = format!("{place}, parameter {}", parameter["name"]);
-                    self.example(&name, &parameter["schema"], parameter.get("example"), &mut faults);
+                    let example = parameter.get("example").or_else(|| parameter["schema"]["examples"].get(0));
+                    self.example(&name, &parameter["schema"], example, &mut faults);
                 }
                 self.content(&format!("{place}, body"), &operation["requestBody"]["content"], &mut faults);
                 for (status, response) in operation["responses"].as_object().into_iter().flatten() {

@@ -130,6 +130,7 @@ pub(super) fn version(raw: &RawValue) -> Parsed<Version> {
     integer(raw)?
         .and_then(|number| u64::try_from(number).ok())
         .map(Version)
+        .filter(|version| *version >= Version::FIRST)
         .ok_or_else(|| Fault::new(FaultCode::Range, "must be a whole number from 1"))
 }
 

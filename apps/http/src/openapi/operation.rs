@@ -222,38 +222,35 @@ impl Answer {
 }
 
 impl Parameter {
-    /// Makes a parameter of the path.
+    /// Makes a parameter of the path. A page that tries calls begins with its example.
     pub fn path(name: &str, schema: Value, example: impl Into<Value>) -> Self {
-        let parameter = Self::new("path", name, schema, example);
-        parameter.required()
+        let mut parameter = Self::new("path", name, schema);
+        parameter.0["required"] = json!(true);
+        parameter.0["example"] = example.into();
+        parameter
     }
 
     /// Makes a parameter of the query string, which may be left out.
     pub fn query(name: &str, schema: Value, example: impl Into<Value>) -> Self {
-        Self::new("query", name, schema, example)
+        Self::new("query", name, schema).with_example(example)
     }
 
     /// Makes a header, which may be left out.
     pub fn header(name: &str, schema: Value, example: impl Into<Value>) -> Self {
-        Self::new("header", name, schema, example)
+        Self::new("header", name, schema).with_example(example)
     }
 
-    fn required(mut self) -> Self {
-        self.0["required"] = json!(true);
+    /// An example of the schema is shown; one of the parameter would be filled in, and sent where nobody asked for it.
+    fn with_example(mut self, example: impl Into<Value>) -> Self {
+        self.0["schema"]["examples"] = json!([example.into()]);
         self
     }
 
     /// The description moves from the schema to the parameter, where tools show it.
-    fn new(place: &str, name: &str, mut schema: Value, example: impl Into<Value>) -> Self {
+    fn new(place: &str, name: &str, mut schema: Value) -> Self {
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         let description = description.expect("the schema of a parameter says what it is for");
-        Self(json!({
-            "name": name,
-            "in": place,
-            "description": description,
-            "schema": schema,
-            "example": example.into(),
-        }))
+        Self(json!({"name": name, "in": place, "description": description, "schema": schema}))
     }
 }
 

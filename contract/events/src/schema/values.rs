@@ -116,7 +116,7 @@ pub fn version() -> Value {
     json!({
         "description": "1 when created, one more with each change, without holes.",
         "type": "integer",
-        "minimum": Version(1),
+        "minimum": Version::FIRST,
     })
 }
 
