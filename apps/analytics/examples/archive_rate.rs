@@ -70,7 +70,10 @@ fn records() -> Result<Vec<LogRecord>, Box<dyn std::error::Error>> {
         let product = products[number].clone();
         let id = Uuid::from_u64_pair(0x0199_8f2e_7c1a_7000 + offset as u64, mix as u64);
         let mut payload = Vec::with_capacity(1024);
-        souk_events::encode(&Event { id, time, version: product.version, product, kind }, &mut payload);
+        souk_events::encode(
+            &Event { id, time, version: product.version, product, kind, origin: None },
+            &mut payload,
+        );
         bytes += payload.len();
         records.push(LogRecord {
             partition: 0,

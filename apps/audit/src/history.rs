@@ -1,6 +1,6 @@
 //! The history of one product: each event has to follow from the state that those before it leave.
 
-use souk_domain::{EventType, ProductId, Stock, Timestamp};
+use souk_domain::{EventType, Phase, ProductId, Stock, Timestamp};
 use souk_ports::Partition;
 
 use crate::report::{Check, Report};
@@ -118,6 +118,8 @@ impl History {
             return;
         }
         self.crossing_due = match (step.was_low, step.low_stock) {
+            // A copy tells nobody of what was low before.
+            _ if step.migrated == Some(Phase::Copy) => None,
             (false, true) => Some(EventType::LowStockWarning),
             (true, false) => Some(EventType::StockReplenished),
             _ => None,
@@ -147,7 +149,7 @@ impl History {
             _ => {}
         }
         let Stand { version, updated_at, .. } = step.product;
-        if version != step.version || updated_at != step.time {
+        if version != step.version || updated_at != step.time && step.migrated.is_none() {
             let told = |version: u64, time: Timestamp| format!("version {version}, changed at {time}");
             let expected = format!("a product of {}", told(step.version, step.time));
             return Some((expected, told(version, updated_at)));

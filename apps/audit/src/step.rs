@@ -4,7 +4,7 @@
 //! The state before an event is checked by taking the event's changes back and comparing digests.
 
 use sha2::{Digest as _, Sha256};
-use souk_domain::{Change, Changes, Event, EventKind, EventType, Product, Stock, Timestamp, Version};
+use souk_domain::{Change, Changes, Event, EventKind, EventType, Phase, Product, Stock, Timestamp, Version};
 use souk_ports::{Offset, Partition};
 
 use crate::record::{Digest, Fields, Put};
@@ -38,6 +38,8 @@ pub(crate) struct Step {
     pub stock_before: Option<Stock>,
     /// A crossing's stock is below its threshold.
     pub below: bool,
+    /// The step of a migration that it came in: its product has the times of the other system.
+    pub migrated: Option<Phase>,
 }
 
 /// A product at one of its versions: two are equal when the products are.
@@ -114,6 +116,7 @@ impl Step {
             before: None,
             stock_before: None,
             below: false,
+            migrated: event.origin.as_ref().map(|origin| origin.migration.phase),
         };
         match &event.kind {
             EventKind::Created | EventKind::Deleted => {}
@@ -133,7 +136,16 @@ impl Step {
     pub fn put(&self, record: &mut Vec<u8>) {
         record.put_u32(self.place.partition);
         record.put_u64(self.place.offset);
-        let flags = [self.place.early, self.low_stock, self.was_low, self.below, self.before.is_some()];
+        let (copied, migrated) = (self.migrated == Some(Phase::Copy), self.migrated.is_some());
+        let flags = [
+            copied,
+            migrated,
+            self.place.early,
+            self.low_stock,
+            self.was_low,
+            self.below,
+            self.before.is_some(),
+        ];
         record.put_u8(flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag)));
         record.put_u8(u8::try_from(self.event_type.index()).expect("there are five types"));
         record.put_u64(self.version);
@@ -159,6 +171,7 @@ impl Step {
             before: Some(fields.take()).filter(|_| flag(0)),
             stock: Stock::new(fields.i64()).expect("a stock is written as such"),
             stock_before: Stock::new(fields.i64()),
+            migrated: flag(5).then_some(if flag(6) { Phase::Copy } else { Phase::Follow }),
         }
     }
 

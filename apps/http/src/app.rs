@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
+use axum::response::Response;
 use futures_util::future::join_all;
+use http::HeaderMap;
 use prometheus_client::registry::Registry;
 
 use crate::openapi::Contract;
@@ -16,7 +18,11 @@ pub struct App {
     service: Service,
     routes: Routes,
     metrics: Metrics,
+    home: Option<Home>,
 }
+
+/// What `GET /` answers a browser, in place of the page that every service has.
+pub type Home = Arc<dyn Fn(&HeaderMap) -> Response + Send + Sync>;
 
 /// Something beside an app that its service depends on and that the app knows nothing of, such as a relay.
 pub trait Part: Send + Sync {
@@ -33,7 +39,13 @@ pub trait Part: Send + Sync {
 impl App {
     /// Puts an app together.
     pub fn new(service: Service, routes: Routes, metrics: Metrics) -> Self {
-        Self { service, routes, metrics }
+        Self { service, routes, metrics, home: None }
+    }
+
+    /// Gives it a home page. Programs, which do not ask for HTML, still get the three lines of text.
+    #[must_use]
+    pub fn with_home(self, home: Home) -> Self {
+        Self { home: Some(home), ..self }
     }
 
     /// Adds a part: a check and metrics. Whether the service is ready stays the app's own matter.
@@ -45,7 +57,7 @@ impl App {
     }
 
     /// Makes one app of several, with one health page and one metrics page over all; it has the first one's backend
-    /// and origins.
+    /// and origins, and the home page of the one that has one.
     ///
     /// # Panics
     /// When there is none, or two have the same route.
@@ -53,21 +65,22 @@ impl App {
         let mut routes = Routes::new(Contract::default());
         let mut metrics = Metrics::new(name);
         let mut healths = Vec::with_capacity(apps.len());
-        let mut face = None;
-        for App { service, routes: more, metrics: own } in apps {
+        let (mut face, mut home) = (None, None);
+        for App { service, routes: more, metrics: own, home: page } in apps {
             routes = routes.merge(more);
             metrics.absorb(own);
             healths.push(service.health.clone());
             face.get_or_insert(service);
+            home = home.or(page);
         }
         let Service { backend, cors, .. } = face.expect("at least one app is merged");
         let service = Service { name, about, backend, cors, health: Arc::new(AllOf(healths)) };
-        Self { service, routes, metrics }
+        Self { service, routes, metrics, home }
     }
 
     /// Returns the app as a service.
     pub fn router(self) -> Router {
-        self.service.router(self.routes, self.metrics)
+        self.service.with_home(self.routes, self.metrics, self.home)
     }
 }
 

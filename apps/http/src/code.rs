@@ -27,6 +27,10 @@ pub enum Code {
     UnsupportedMediaType,
     /// The idempotency key was used by another request.
     IdempotencyKeyReused,
+    /// The request comes from another origin's page.
+    OriginRefused,
+    /// The shop cannot be filled with the sample now.
+    DemoRefused,
     /// The service cannot take it now; nothing was written.
     Overloaded,
     /// The store went away during the commit.
@@ -37,7 +41,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Code; 14] = [
+    pub const ALL: [Code; 16] = [
         Self::MalformedRequest,
         Self::ValidationFailed,
         Self::NotFound,
@@ -49,6 +53,8 @@ impl Code {
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
         Self::IdempotencyKeyReused,
+        Self::OriginRefused,
+        Self::DemoRefused,
         Self::Overloaded,
         Self::OutcomeUnknown,
         Self::Internal,
@@ -68,6 +74,8 @@ impl Code {
             Self::PayloadTooLarge => "payload-too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::OriginRefused => "origin-refused",
+            Self::DemoRefused => "demo-refused",
             Self::Overloaded => "overloaded",
             Self::OutcomeUnknown => "outcome-unknown",
             Self::Internal => "internal",
@@ -86,7 +94,10 @@ impl Code {
             Self::ValidationFailed | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::InsufficientStock | Self::StockChanged | Self::SkuTaken => StatusCode::CONFLICT,
+            Self::OriginRefused => StatusCode::FORBIDDEN,
+            Self::InsufficientStock | Self::StockChanged | Self::SkuTaken | Self::DemoRefused => {
+                StatusCode::CONFLICT
+            }
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -109,6 +120,8 @@ impl Code {
             Self::PayloadTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body has to be JSON",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
+            Self::OriginRefused => "Not from this origin",
+            Self::DemoRefused => "The shop cannot be filled with the sample",
             Self::Overloaded => "Overloaded",
             Self::OutcomeUnknown => "The outcome is unknown",
             Self::Internal => "Internal error",
@@ -158,6 +171,14 @@ impl Code {
             Self::IdempotencyKeyReused => {
                 "The `Idempotency-Key` was used before by a request with another method, path, seller, condition or \
                  body. Use a new key for a new request."
+            }
+            Self::OriginRefused => {
+                "Only the dashboard's own page may ask for this, not a page of another origin (`Origin` tells). Open \
+                 the dashboard and do it there. Nothing was done."
+            }
+            Self::DemoRefused => {
+                "The sample is for a shop without products, once at a time; `detail` says which of both it is. Nothing \
+                 was written."
             }
             Self::Overloaded => {
                 "The service cannot take the request now; `detail` names the cause. Nothing was written. Repeat it \

@@ -13,6 +13,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CON
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
+use crate::app::Home;
 use crate::health::HealthPages;
 use crate::metrics::{self, Registries};
 use crate::openapi::Contract;
@@ -24,6 +25,7 @@ const JSON: &str = "application/json";
 pub(crate) struct Common {
     name: &'static str,
     about: String,
+    home: Option<Home>,
     backend: &'static str,
     health: HealthPages,
     registries: Registries,
@@ -34,11 +36,16 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn new(service: Service, registries: Registries, contract: Contract) -> Self {
+    pub(crate) fn new(
+        service: Service,
+        registries: Registries,
+        contract: Contract,
+        home: Option<Home>,
+    ) -> Self {
         let Service { name, about, backend, health, .. } = service;
         let health = HealthPages { service: name, backend, started: Instant::now(), check: health };
         let (openapi, asyncapi) = (OnceLock::new(), OnceLock::new());
-        Self { name, about, backend, health, registries, contract, openapi, asyncapi }
+        Self { name, about, home, backend, health, registries, contract, openapi, asyncapi }
     }
 }
 
@@ -65,7 +72,10 @@ pub(crate) fn contract() -> Contract {
 }
 
 async fn root(State(common): Shared, headers: HeaderMap) -> Response {
-    pages::root(&headers, common.name, &common.about, common.backend)
+    match &common.home {
+        Some(home) if pages::wants_html(&headers) => home(&headers),
+        _ => pages::root(&headers, common.name, &common.about, common.backend),
+    }
 }
 
 async fn health(State(common): Shared) -> Response {

@@ -29,7 +29,7 @@ mod service;
 mod shutdown;
 mod unreadable;
 
-pub use app::{App, Part};
+pub use app::{App, Home, Part};
 pub use body::{BODY_LIMIT, drain, read_json};
 pub use code::Code;
 pub use cors::Cors;

@@ -19,9 +19,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Self { router: Router::new(), contract }
     }
 
-    /// Takes routes that are no interface for programs, such as a dashboard's pages: no contract tells of them.
-    pub fn undescribed(router: Router<S>) -> Self {
-        Self { router, contract: Contract::default() }
+    /// Adds routes that are no interface for programs, such as the files of a dashboard: no contract tells of them.
+    #[must_use]
+    pub fn with_pages(mut self, pages: Router<S>) -> Self {
+        self.router = self.router.merge(pages);
+        self
     }
 
     /// Serves GET, and HEAD with it.

@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 
+use crate::app::Home;
 use crate::common::{self, Common};
 use crate::manners::MannersLayer;
 use crate::{Code, Cors, HealthCheck, Metrics, Params, Problem, Routes, body};
@@ -32,11 +33,15 @@ impl Service {
     /// # Panics
     /// When `routes` has one of these paths, or a fallback.
     pub fn router(self, routes: Routes, metrics: Metrics) -> Router {
+        self.with_home(routes, metrics, None)
+    }
+
+    pub(crate) fn with_home(self, routes: Routes, metrics: Metrics, home: Option<Home>) -> Router {
         let (registries, http) = metrics.into_parts();
         let (routes, contract) = routes.into_parts();
         let layer = MannersLayer::new(self.cors.clone(), http);
-        let (own, _) =
-            common::routes().with_state(Arc::new(Common::new(self, registries, contract))).into_parts();
+        let common = Common::new(self, registries, contract, home);
+        let (own, _) = common::routes().with_state(Arc::new(common)).into_parts();
         let own = own.route_layer(from_fn(no_params)).method_not_allowed_fallback(method_not_allowed);
         // Health and metrics answer also when connections are refused: that is when they are looked at.
         let own = own.layer(layer.clone().never_refuses());

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use souk_client::ClientError;
+
 /// Most lines that one order may have (`POST /stock-adjustments`).
 pub(crate) const MAX_LINES_PER_REQUEST: usize = 500;
 
@@ -112,4 +114,16 @@ pub enum LoadError {
         /// What came.
         reason: String,
     },
+}
+
+impl From<ClientError> for LoadError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Url(what) => Self::Setting(what),
+            ClientError::Unreachable { service, url, reason } => Self::Unreachable { service, url, reason },
+            ClientError::Unexpected { service, request, reason } => {
+                Self::Unexpected { service, request, reason }
+            }
+        }
+    }
 }

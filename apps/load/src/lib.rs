@@ -6,12 +6,10 @@
 //!
 //! - `shop` maps the transactions to products, lines and orders.
 //! - `schedule` lets many orders be in flight while the lines of one product keep their order.
-//! - `client`, `wire` and `requests` are an HTTP/1.1 client that costs little, since it shares the machine with
-//!   the server that it measures.
+//! - `requests` writes what is sent, over `souk-client`.
 //! - `opening` and `replay` write; `stream` listens; `ledger` holds what was acknowledged and what was seen;
 //!   `prove` compares.
 
-mod client;
 mod config;
 mod histogram;
 mod ledger;
@@ -25,18 +23,18 @@ mod schedule;
 mod shop;
 mod stream;
 mod verdict;
-mod wire;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 pub use config::{LoadConfig, LoadError};
+pub use progress::{Phase, Progress, Step};
 pub use shop::{Shop, ShopLine, ShopOrder, ShopProduct};
 pub use verdict::{Fault, FaultKind, Latency, ProofFigures, StreamFigures, Verdict};
 
-use client::{Client, Target};
+use souk_client::{Client, Target};
+
 use ledger::{Ledger, SharedLedger};
-use progress::{Phase, Progress};
 
 /// Replays the shop and proves the outcome.
 ///
@@ -45,6 +43,31 @@ use progress::{Phase, Progress};
 /// [`LoadError::Unreachable`] when a service cannot be reached, at the start or for longer than
 /// [`LoadConfig::patience`] later.
 pub async fn run(config: LoadConfig) -> Result<Verdict, LoadError> {
+    let progress = Progress::new(config.progress);
+    run_watched(config, progress).await
+}
+
+/// Tells whether the shop at `config.api` has no products.
+///
+/// # Errors
+/// [`LoadError::Setting`] when the URL is not usable, [`LoadError::Unreachable`] when the api does not answer within
+/// [`LoadConfig::patience`].
+pub async fn shop_is_empty(config: &LoadConfig) -> Result<bool, LoadError> {
+    #[derive(serde::Deserialize)]
+    struct Products {
+        items: Vec<serde::de::IgnoredAny>,
+    }
+    let mut client = Client::new(Target::parse("api", &config.api)?, config.patience);
+    client.get("/products?limit=1").await?;
+    let products: Products = opening::read(&client, "GET /products")?;
+    Ok(products.items.is_empty())
+}
+
+/// As [`run`], with progress that the caller reads.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdict, LoadError> {
     config.validate()?;
     let targets = Targets::resolve(&config)?;
     let shop = Arc::new(Shop::read(config.data.as_deref(), config.lines_per_request)?);
@@ -57,7 +80,6 @@ pub async fn run(config: LoadConfig) -> Result<Verdict, LoadError> {
     let mut analytics = Client::new(targets.analytics.clone(), config.patience);
     let archived_before = prove::flush_archive(&mut analytics, &stream.started_at).await?;
 
-    let progress = Progress::new(config.progress);
     let run = uuid::Uuid::now_v7().simple().to_string();
     let started = Instant::now();
     progress.begin(Phase::Opening, shop.products.len());

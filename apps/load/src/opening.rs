@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use souk_client::{Client, Target};
 use tokio::task::JoinSet;
 
-use crate::client::{Client, Target};
 use crate::ledger::SharedLedger;
 use crate::progress::Progress;
 use crate::requests::{self, AdjustmentAnswer, ProblemAnswer, ProductAnswer};
@@ -128,7 +128,7 @@ async fn open(
     let problem = ProblemAnswer::read(client.body());
     let (409, "sku-taken", Some(id)) = (status, problem.code.as_str(), problem.product_id) else {
         let reason = format!("{status} {} for sku {}", requests::problem(client.body()), wanted.sku);
-        return Err(client.target().unexpected("POST /products", reason));
+        return Err(client.target().unexpected("POST /products", reason).into());
     };
     client.get(&format!("/products/{id}")).await?;
     let found: ProductAnswer = read(client, "GET /products/{id}")?;
@@ -142,7 +142,7 @@ async fn open(
         let status = client.send(request).await?.status;
         if status != 200 {
             let reason = format!("{status} {}", requests::problem(client.body()));
-            return Err(client.target().unexpected("POST /products/{id}/stock-adjustments", reason));
+            return Err(client.target().unexpected("POST /products/{id}/stock-adjustments", reason).into());
         }
         let answer: AdjustmentAnswer = read(client, "POST /products/{id}/stock-adjustments")?;
         work.ledger.lock().expect("no holder of the ledger panics").adjusted(number, missing, &answer);
@@ -152,5 +152,5 @@ async fn open(
 
 /// Reads the last answer.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>>(client: &'a Client, request: &str) -> Result<T, LoadError> {
-    serde_json::from_slice(client.body()).map_err(|error| client.target().unexpected(request, error))
+    serde_json::from_slice(client.body()).map_err(|error| client.target().unexpected(request, error).into())
 }

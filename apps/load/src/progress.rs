@@ -1,4 +1,5 @@
-//! The progress line on stderr: one line drawn over and over, only where the caller says that a person looks.
+//! How far a run is: for whoever asks, and as a line on stderr, drawn over and over, only where the caller says that a
+//! person looks.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// What the run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Phase {
+pub enum Phase {
     /// Creating products.
     Opening,
     /// Sending lines.
@@ -25,7 +26,8 @@ pub(crate) enum Phase {
 impl Phase {
     const ALL: [Phase; 4] = [Self::Opening, Self::Replay, Self::Proof, Self::Done];
 
-    fn label(self) -> &'static str {
+    /// Returns it in words.
+    pub fn label(self) -> &'static str {
         match self {
             Self::Opening => "opening the shop",
             Self::Replay => "replaying lines",
@@ -35,9 +37,20 @@ impl Phase {
     }
 }
 
-/// How far the run is; cheap to update from any task.
+/// How far the run is; cheap to update from any task. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Progress(Arc<State>);
+pub struct Progress(Arc<State>);
+
+/// How far a run is in its phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Products, lines or writes that are done.
+    pub done: usize,
+    /// Of how many.
+    pub total: usize,
+}
 
 struct State {
     shown: bool,
@@ -61,20 +74,30 @@ impl Progress {
         Self(state)
     }
 
+    /// Returns where it is.
+    pub fn step(&self) -> Step {
+        let state = &*self.0;
+        Step {
+            phase: Phase::ALL[usize::from(state.phase.load(Ordering::Relaxed))],
+            done: state.done.load(Ordering::Relaxed),
+            total: state.total.load(Ordering::Relaxed),
+        }
+    }
+
     /// Begins a phase of `total` steps.
-    pub fn begin(&self, phase: Phase, total: usize) {
+    pub(crate) fn begin(&self, phase: Phase, total: usize) {
         self.0.done.store(0, Ordering::Relaxed);
         self.0.total.store(total, Ordering::Relaxed);
         self.0.phase.store(phase as u8, Ordering::Relaxed);
     }
 
     /// Says that `steps` more are done.
-    pub fn advance(&self, steps: usize) {
+    pub(crate) fn advance(&self, steps: usize) {
         self.0.done.fetch_add(steps, Ordering::Relaxed);
     }
 
     /// Stops drawing and clears the line.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.0.phase.store(Phase::Done as u8, Ordering::Relaxed);
         if self.0.shown {
             let _ = write!(std::io::stderr(), "\r\x1b[K");

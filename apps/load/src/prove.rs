@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use souk_client::{Client, Target};
 use souk_domain::{EventType, Timestamp};
 use souk_events::Cursor;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::client::{Client, Target};
 use crate::ledger::{SharedLedger, Source};
 use crate::opening::read;
 use crate::requests::{self, ProductAnswer};
@@ -133,7 +133,7 @@ async fn flush(analytics: &mut Client) -> Result<(), LoadError> {
         200 => Ok(()),
         status => {
             let reason = format!("{status} {}", requests::problem(analytics.body()));
-            Err(analytics.target().unexpected("POST /archive/flush", reason))
+            Err(analytics.target().unexpected("POST /archive/flush", reason).into())
         }
     }
 }
@@ -280,7 +280,7 @@ pub(crate) async fn stock(
                     });
                 }
             }
-            Ok(())
+            Ok::<_, LoadError>(())
         });
     }
     while let Some(ended) = workers.join_next().await {

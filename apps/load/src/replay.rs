@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use souk_client::{Client, Target};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::client::{Client, Target};
 use crate::histogram::Histogram;
 use crate::ledger::SharedLedger;
 use crate::opening::read;
@@ -136,7 +136,7 @@ async fn worker(work: Arc<Work>, mut client: Client) -> Result<Replay, LoadError
                 share.latency.record(due.elapsed());
                 work.settle(order, reply.status, &client)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         match settled {
             Ok(adjustments) => {
@@ -199,7 +199,7 @@ impl Work {
         };
         if items.len() != lines.len() {
             let reason = format!("{} items for {} lines", items.len(), lines.len());
-            return Err(client.target().unexpected("POST /stock-adjustments", reason));
+            return Err(client.target().unexpected("POST /stock-adjustments", reason).into());
         }
         let mut ledger = self.ledger.lock().expect("no holder of the ledger panics");
         for (line, item) in lines.iter().zip(&items) {

@@ -1,12 +1,12 @@
-//! Request bytes and the few fields that are read of answers.
+//! Request bodies and the few fields that are read of answers.
 
 use std::io::Write;
 
 use serde::Deserialize;
+pub(crate) use souk_client::{ProblemAnswer, post, problem};
 use souk_domain::{Reason, Reference};
 use uuid::Uuid;
 
-use crate::client::Target;
 use crate::shop::{ShopLine, ShopProduct};
 
 /// Category of every product of the shop.
@@ -14,32 +14,6 @@ const CATEGORY: &str = "retail";
 
 /// Writing into a vector does not fail.
 const INFALLIBLE: &str = "memory does not fail to be written";
-
-/// Replaces `out` by a GET.
-pub(crate) fn get(out: &mut Vec<u8>, target: &Target, path: &str) {
-    out.clear();
-    write!(
-        out,
-        "GET {}{path} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\r\n",
-        target.path, target.authority
-    )
-    .expect(INFALLIBLE);
-}
-
-/// Replaces `out` by a POST of JSON.
-pub(crate) fn post(out: &mut Vec<u8>, target: &Target, path: &str, key: &str, body: &[u8]) {
-    out.clear();
-    write!(
-        out,
-        "POST {}{path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nIdempotency-Key: {key}\r\n\
-         Content-Length: {}\r\n\r\n",
-        target.path,
-        target.authority,
-        body.len()
-    )
-    .expect(INFALLIBLE);
-    out.extend_from_slice(body);
-}
 
 /// Replaces `out` by the body that creates a product.
 pub(crate) fn product_body(out: &mut Vec<u8>, product: &ShopProduct) {
@@ -121,34 +95,6 @@ pub(crate) struct OrderAnswer {
     pub items: Vec<AdjustmentAnswer>,
 }
 
-/// A problem document as far as it matters here.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct ProblemAnswer {
-    pub code: String,
-    pub detail: String,
-    pub product_id: Option<Uuid>,
-}
-
-impl ProblemAnswer {
-    /// Reads a body; one that is no problem document has no code.
-    pub fn read(body: &[u8]) -> Self {
-        serde_json::from_slice(body).unwrap_or_default()
-    }
-}
-
-/// Returns a problem's code and detail as text; of another body, its beginning.
-pub(crate) fn problem(body: &[u8]) -> String {
-    /// Enough to recognise an answer by.
-    const SHOWN: usize = 200;
-    let problem = ProblemAnswer::read(body);
-    if problem.code.is_empty() {
-        String::from_utf8_lossy(&body[..body.len().min(SHOWN)]).into_owned()
-    } else {
-        format!("{}: {}", problem.code, problem.detail)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use souk_domain::Delta;
@@ -177,14 +123,5 @@ mod tests {
             String::from_utf8(out).unwrap(),
             r#"{"delta":3,"reason":"return","unitPrice":2.55,"occurredAt":"2010-12-01T08:26:00.000Z"}"#
         );
-    }
-
-    #[test]
-    fn problems_are_shown_by_code_and_detail() {
-        assert_eq!(
-            problem(br#"{"code":"overloaded","detail":"try later","status":503}"#),
-            "overloaded: try later"
-        );
-        assert_eq!(problem(b"<html>"), "<html>");
     }
 }

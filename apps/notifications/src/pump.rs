@@ -52,6 +52,9 @@ async fn follow(
         let records = tail.next().await?;
         souk_ports::fault::crash_point("stream.read");
         backoff.reset();
+        if souk_ports::fault::planted("stream-drops-events") {
+            continue;
+        }
         let batch = framer.frame(&records);
         hub.metrics.unreadable.inc_by(batch.unreadable);
         hub.publish(batch);

@@ -8,11 +8,14 @@ use clap::{Parser, Subcommand};
 use souk_domain::EventType;
 
 mod flags;
+mod migrate;
 
 pub use flags::{
-    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, NotificationsSettings, SettingFlags,
-    StoreSettings, UpSettings,
+    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, MigrateSettings, NotificationsSettings,
+    SettingFlags, StoreSettings, UpSettings, WebSettings,
 };
+
+pub use migrate::{MigrateArgs, MigrateStep, StepArgs};
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";
 
@@ -20,10 +23,13 @@ const EXAMPLES: &str = "\
 Examples:
   souk                                  starts everything on this machine
   souk up --monolith                    the same on one port
+  souk up --demo                        the same with a shop in it
   souk api                              starts one service on Postgres and Kafka
   souk load                             replays a shop's transactions and proves that nothing was lost
+  souk verify                           follows a product through every service and removes it
   souk audit                            proves catalog, log, aggregates and archive equal
   souk doctor                           looks at everything it stands on
+  souk migrate plan                     shows what it takes to take a shop's table over
 
 Settings come from flags, the environment, ./.env and defaults, in this order; `souk config` shows them all.
 Exit codes: 0 done, 1 the check found a fault, 2 wrong use, 3 could not reach what it needs.";
@@ -40,14 +46,17 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Starts api, notifications and analytics in one process
+    /// Starts api, notifications, analytics and the dashboard in one process
     #[command(after_help = "\
 Example:
   souk up --data-dir /var/lib/souk --api-port 3000
   souk up --monolith
+  souk up --demo
 
 Everything is embedded unless DATABASE_URL and KAFKA_BROKERS are set: then it runs on Postgres, Kafka, DynamoDB and \
-S3, as the services on their own do. With --monolith everything is on one port, /events/stream included.
+S3, as the services on their own do. With --monolith everything is on one port, the dashboard at / and \
+/events/stream included. With --demo an empty shop is filled with the sample inside the binary, as the dashboard's button \
+does it.
 
 The first Ctrl-C or SIGTERM lets requests in flight end, the second aborts. Where the standard output is \
 no terminal, a log line on the standard error says `ready` and where everything is.")]
@@ -75,7 +84,18 @@ Example:
 It needs KAFKA_BROKERS, and DYNAMO_ENDPOINT and MINIO_ENDPOINT with their keys unless they are AWS's own. It waits for \
 all three and says so in /readyz; tables and bucket are created when absent.")]
     Analytics(AnalyticsSettings),
-    // The dashboard, `web`, has its place here.
+    /// Starts the dashboard alone: a page that talks to services that run elsewhere
+    #[command(after_help = "\
+Example:
+  souk web
+  souk web --api-url https://shop.example/api --sse-url https://shop.example/events/stream --analytics-url \
+https://shop.example/figures
+
+It needs no server and no settings: the page talks from the browser to the api, the event stream and analytics, at \
+ports 3000, 3001 and 8080 of the host under which the browser knows the dashboard, or where API_URL, SSE_URL and \
+ANALYTICS_URL say. CORS_ALLOWED_ORIGINS of those services has to let its origin in. /health says which of them \
+cannot be reached.")]
+    Web(WebSettings),
     /// Replays real transactions through the public API and proves that nothing was lost
     #[command(after_help = "\
 Example:
@@ -84,6 +104,18 @@ Example:
 The file has the columns InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Country. Running \
 it again continues the shop.")]
     Load(LoadArgs),
+    /// Creates a product, follows its event through every service, and removes it: does this installation work?
+    #[command(after_help = "\
+Example:
+  souk verify
+  souk verify --api http://shop.example:3000 --json
+
+A line for each step: api, notifications, analytics, end-to-end and clean-up; with what to do about each that fails. Works \
+beside everything else that goes on, and leaves nothing in the catalog: the product is removed after a failure and \
+after Ctrl-C, too.
+
+Exit code 1 when something does not work, 3 when a service cannot be reached.")]
+    Verify(VerifyArgs),
     /// Reads catalog, log, aggregates and archive and proves them equal; a running `souk up` is not disturbed
     #[command(after_help = "\
 Example:
@@ -103,6 +135,16 @@ Example:
 Nothing is changed, and a running souk is not disturbed. Exit code 1 when something is broken, 3 when nothing could \
 be reached.")]
     Doctor(DoctorArgs),
+    /// Takes a running shop's products over from its table in Postgres, in steps
+    #[command(after_help = "\
+Example:
+  souk migrate plan --source postgresql://shop@localhost:5432/app
+  souk migrate copy --source postgresql://shop@localhost:5432/app
+  souk migrate compare --source postgresql://shop@localhost:5432/app
+
+The source is only read. Every step may be broken off and repeated; what each did is in the folder that --state names. \
+docs/migrating.md is the guide.")]
+    Migrate(MigrateArgs),
     /// Shows each setting with its value and where it came from, secrets hidden
     #[command(after_help = "Example:\n  souk config --env-file production.env --json")]
     Config(ConfigArgs),
@@ -132,6 +174,9 @@ pub struct UpArgs {
     /// Serves everything on one port, API_PORT
     #[arg(long)]
     pub monolith: bool,
+    /// Fills an empty shop with the sample inside the binary
+    #[arg(long)]
+    pub demo: bool,
     #[command(flatten)]
     pub settings: UpSettings,
 }
@@ -160,6 +205,28 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// Prints the verdict as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Where the api is [setting: API_URL] [default: http://localhost:3000]
+    #[arg(long, value_name = "URL")]
+    pub api: Option<String>,
+    /// Where the event stream is [setting: SSE_URL] [default: port 3001 beside the api, or on its port with --monolith]
+    #[arg(long, value_name = "URL")]
+    pub stream: Option<String>,
+    /// Where analytics is [setting: ANALYTICS_URL] [default: port 8080 beside the api, or on its port with --monolith]
+    #[arg(long, value_name = "URL")]
+    pub analytics: Option<String>,
+    /// Longest wait of each check
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub timeout: String,
+    /// Reads settings from this file in place of ./.env
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Prints the report as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -200,7 +267,7 @@ pub struct ConfigArgs {
 #[derive(Debug, clap::Args)]
 pub struct OpenapiArgs {
     /// Only what this service serves
-    #[arg(long, value_name = "SERVICE", value_parser = ["api", "notifications", "analytics"])]
+    #[arg(long, value_name = "SERVICE", value_parser = ["api", "notifications", "analytics", "web"])]
     pub service: Option<String>,
 }
 

@@ -5,7 +5,10 @@ pub mod config;
 pub mod contracts;
 pub mod doctor;
 pub mod load;
+pub mod migrate;
+mod progress;
 pub mod up;
+pub mod verify;
 pub mod version;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

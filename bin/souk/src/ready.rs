@@ -51,8 +51,8 @@ pub async fn wait_until_ready(
     }
 }
 
-/// A listener on all addresses is reached through the loopback.
-fn reachable(address: SocketAddr) -> SocketAddr {
+/// Returns where a listener is reached: one on all addresses through the loopback.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

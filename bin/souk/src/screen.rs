@@ -14,6 +14,7 @@ pub struct Facts {
     pub api: Option<SocketAddr>,
     pub notifications: Option<SocketAddr>,
     pub analytics: Option<SocketAddr>,
+    pub web: Option<SocketAddr>,
     /// What is stored where: name, place, contents.
     pub stores: Vec<Store>,
     /// `None` where nothing is kept on this machine.
@@ -40,6 +41,7 @@ impl Facts {
                 api = self.api.map(url),
                 notifications = self.notifications.map(url),
                 analytics = self.analytics.map(url),
+                web = self.web.map(url),
                 data_dir = self.data_dir,
                 ready_ms = u64::try_from(self.ready_in.as_millis()).unwrap_or(u64::MAX),
                 version = env!("CARGO_PKG_VERSION"),
@@ -59,6 +61,7 @@ impl Facts {
             self.ready_in.as_secs_f64()
         );
         let services: Vec<(&str, String, &str)> = [
+            ("web", self.web, "open this: the dashboard"),
             ("api", self.api, "products and stock"),
             ("notifications", self.notifications, "live events, at /events/stream"),
             ("analytics", self.analytics, "recent events, figures, archive"),
@@ -100,7 +103,7 @@ impl Facts {
         let watch = self
             .notifications
             .map(|at| format!("curl -N -H \"Accept: text/event-stream\" {}/events/stream", url(at)));
-        let page = [self.api, self.notifications, self.analytics].into_iter().flatten().next();
+        let page = [self.web, self.api, self.notifications, self.analytics].into_iter().flatten().next();
         let page = page.map(|at| format!("{open} {}/", url(at)));
         let lines = [("create", create), ("watch", watch), ("open", page)];
         let (names, lines): (Vec<&str>, Vec<String>) =
@@ -132,6 +135,7 @@ mod tests {
             api: Some("127.0.0.1:3000".parse().unwrap()),
             notifications: Some("0.0.0.0:3001".parse().unwrap()),
             analytics: Some("[2001:db8::1]:8080".parse().unwrap()),
+            web: Some("127.0.0.1:5173".parse().unwrap()),
             stores: vec![Store {
                 name: "catalog",
                 place: "./souk-data/souk.db".into(),
@@ -147,6 +151,7 @@ mod tests {
         insta::assert_snapshot!(facts().screen(false).replace("xdg-open", "open"), @r#"
         souk 0.1.0 is ready in 0.12 s
 
+          web            http://localhost:5173      open this: the dashboard
           api            http://localhost:3000      products and stock
           notifications  http://localhost:3001      live events, at /events/stream
           analytics      http://[2001:db8::1]:8080  recent events, figures, archive
@@ -156,7 +161,7 @@ mod tests {
           create, watch, open:
         curl -X POST http://localhost:3000/products -H "Content-Type: application/json" -d '{"name":"Test Product","price":99.99,"stock":10,"sellerId":"seller1"}'
         curl -N -H "Accept: text/event-stream" http://localhost:3001/events/stream
-        open http://localhost:3000/
+        open http://localhost:5173/
 
           Ctrl-C drains and ends, a second one aborts
         "#);
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_service_on_its_own_tells_of_itself_alone() {
-        let facts = Facts { api: None, analytics: None, data_dir: None, ..facts() };
+        let facts = Facts { api: None, analytics: None, web: None, data_dir: None, ..facts() };
         let screen = facts.screen(false);
         assert!(screen.contains("notifications  http://localhost:3001"), "{screen}");
         assert!(screen.contains("  watch, open:\ncurl -N") && !screen.contains("curl -X POST"), "{screen}");

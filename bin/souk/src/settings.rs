@@ -42,6 +42,7 @@ pub struct Settings {
     pub api_port: u16,
     pub notifications_port: u16,
     pub health_port: u16,
+    pub web_port: u16,
     pub bind_address: IpAddr,
     pub data_dir: PathBuf,
     pub data_max_bytes: Option<u64>,
@@ -88,6 +89,15 @@ impl Settings {
         Ok(Self::typed(role, resolved, warnings))
     }
 
+    /// Returns the text of a setting that somebody set, and that the role reads.
+    pub fn given(&self, name: &str) -> Option<String> {
+        let setting = &self.resolved[name];
+        match &setting.value {
+            Some(Value::Text(text)) if setting.is_given() => Some(text.clone()),
+            _ => None,
+        }
+    }
+
     fn typed(role: Role, resolved: BTreeMap<&'static str, Resolved>, warnings: Vec<String>) -> Self {
         let port = |name| match typed(&resolved, name) {
             Some(Value::Port(port)) => port,
@@ -122,6 +132,7 @@ impl Settings {
             api_port,
             notifications_port,
             health_port,
+            web_port: port("WEB_PORT"),
             bind_address: match typed(&resolved, "BIND_ADDRESS") {
                 Some(Value::Address(address)) => address,
                 other => unreachable!("the table makes BIND_ADDRESS an address, not {other:?}"),

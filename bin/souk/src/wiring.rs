@@ -10,6 +10,7 @@
 //! | `embedded` | all services over SQLite files and a folder |
 //! | `distributed`, `services` | services over Postgres, Kafka, DynamoDB and S3, each on its own or all in one |
 //! | `engines` | the stores themselves, for commands that look at them |
+//! | `dashboard` | the page that talks to the services, and the sample that fills a shop |
 //! | `probes` | what `souk doctor` looks at |
 
 use std::net::SocketAddr;
@@ -18,14 +19,16 @@ use std::time::Duration;
 
 use souk_embedded::Embedded;
 use souk_http::Shutdown;
+use souk_web::Web;
 
 use crate::failure::Failure;
 use crate::screen::{Facts, Store};
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 
 mod about;
 mod connections;
 pub mod contract;
+mod dashboard;
 mod distributed;
 mod embedded;
 mod engines;
@@ -34,9 +37,11 @@ mod parts;
 pub mod probes;
 mod services;
 mod site;
+mod target;
 mod waiting;
 
 pub use engines::Engines;
+pub use target::Target;
 
 use connections::Shares;
 use distributed::Connected;
@@ -50,11 +55,15 @@ pub struct Running {
     stores: Vec<Store>,
     /// `None` where nothing is kept on this machine.
     data_dir: Option<String>,
+    /// `None` where a service runs on its own.
+    web: Option<Arc<Web>>,
     held: Held,
 }
 
 /// What is closed last.
 enum Held {
+    /// A dashboard keeps nothing.
+    Nothing,
     Embedded(Embedded),
     Distributed(Connected),
 }
@@ -76,22 +85,31 @@ pub fn start(settings: &Settings) -> Result<Running, Failure> {
             Door::Api | Door::All => bound.api,
             Door::Notifications => bound.notifications,
             Door::Analytics => bound.analytics,
+            Door::Web => bound.web,
         };
         at.expect("every door was bound")
     };
     let places = doors.iter().map(|(door, _)| (*door, at(*door))).collect();
-    let (stores, data_dir, held) = match engines {
-        None => {
-            let store = embedded::start(settings, &site, doors)?;
+    let web = dashboard::build(settings, &site);
+    let (stores, data_dir, held) = match (engines, &web) {
+        (None, Some(web)) if settings.role == Role::Web => {
+            for (door, listener) in doors {
+                site.serve(door, listener, web.app().router());
+            }
+            (Vec::new(), None, Held::Nothing)
+        }
+        (None, web) => {
+            let web = web.as_ref().expect("whatever is embedded is all in one process");
+            let store = embedded::start(settings, &site, doors, web)?;
             let folder = settings.data_dir.display().to_string();
             (embedded::stores(settings), Some(folder), Held::Embedded(store))
         }
-        Some(engines) => {
+        (Some(engines), web) => {
             let stores = engines.stores(settings.role);
-            (stores, None, Held::Distributed(services::start(&site, engines, doors)))
+            (stores, None, Held::Distributed(services::start(&site, engines, doors, web.as_ref())))
         }
     };
-    Ok(Running { site, doors: places, stores, data_dir, held })
+    Ok(Running { site, doors: places, stores, data_dir, web, held })
 }
 
 impl Running {
@@ -117,9 +135,19 @@ impl Running {
             api: bound.api,
             notifications: bound.notifications,
             analytics: bound.analytics,
+            web: bound.web,
             stores: self.stores.clone(),
             data_dir: self.data_dir.clone(),
             ready_in,
+        }
+    }
+
+    /// Fills the shop with the sample, if it is empty; how that goes is told in the log.
+    pub async fn fill(&self) {
+        if let Some(web) = &self.web
+            && let Err(refused) = web.demo().start().await
+        {
+            tracing::warn!(reason = %refused, "the shop is not filled with the sample");
         }
     }
 
@@ -131,6 +159,7 @@ impl Running {
     /// Closes the stores, after everything that uses them has ended.
     pub async fn close(self) {
         match self.held {
+            Held::Nothing => {}
             Held::Embedded(store) => store.close().await,
             Held::Distributed(connected) => connected.close().await,
         }

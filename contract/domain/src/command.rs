@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Category, Description, Name, Price, ProductId, Reference, SellerId, Sku, Stock, Timestamp, Version,
+    Category, Description, Import, Migration, Name, Price, ProductId, Reference, SellerId, Sku, Stock,
+    Timestamp, Version,
 };
 
 /// One change wanted, already checked for everything that does not depend on the stored state.
@@ -49,6 +50,15 @@ pub enum Command {
         /// By how much and why.
         adjustment: Adjustment,
     },
+    /// Takes a product over from another system as it stands there, whether it was here or not.
+    Import(Import),
+    /// Takes a delete over from another system.
+    ImportDelete {
+        /// The product.
+        id: ProductId,
+        /// Where it comes from.
+        migration: Migration,
+    },
 }
 
 impl Command {
@@ -56,10 +66,12 @@ impl Command {
     pub fn product_id(&self) -> ProductId {
         match self {
             Self::Create(new) => new.id,
+            Self::Import(import) => import.id,
             Self::Replace { id, .. }
             | Self::Patch { id, .. }
             | Self::Delete { id, .. }
-            | Self::AdjustStock { id, .. } => *id,
+            | Self::AdjustStock { id, .. }
+            | Self::ImportDelete { id, .. } => *id,
         }
     }
 }

@@ -98,6 +98,11 @@ pub fn decide(
             };
             update(before, |after| after.stock = stock, Some(cause), context)
         }
+        Command::Import(import) => import::import(current, import, context),
+        Command::ImportDelete { id, migration } => {
+            let before = existing(current, *id, &Precondition::None)?;
+            Ok(import::delete(before, migration, context))
+        }
     }
 }
 
@@ -143,6 +148,7 @@ fn create(current: Option<&Product>, new: &NewProduct, context: &Context) -> Res
         version: product.version,
         product: product.clone(),
         kind: EventKind::Created,
+        origin: None,
     };
     let crossing = crossing(false, None, &product, context);
     Ok(Decision {
@@ -160,6 +166,7 @@ fn delete(before: &Product, context: &Context) -> Decision {
         version,
         product: last.clone(),
         kind: EventKind::Deleted,
+        origin: None,
     };
     Decision {
         write: Write::Delete { last, version },
@@ -202,6 +209,7 @@ fn update(
         version: after.version,
         product: after.clone(),
         kind: EventKind::Updated { changes: Box::new(changes), cause: cause.map(Box::new) },
+        origin: None,
     };
     let crossing = crossing(before.low_stock, previous_stock, &after, context);
     Ok(Decision {
@@ -231,6 +239,7 @@ fn crossing(
         version: after.version,
         product: after.clone(),
         kind,
+        origin: None,
     })
 }
 
@@ -300,5 +309,6 @@ fn check_asserted(product: &Product, asserted: &Asserted) -> Result<(), Rejectio
     if fields.is_empty() { Ok(()) } else { Err(Rejection::ReadOnly { product_id: product.id, fields }) }
 }
 
+mod import;
 #[cfg(test)]
 mod tests;

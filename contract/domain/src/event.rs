@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Category, Description, Name, Price, Product, Reason, Reference, Sku, Stock, Timestamp, Version};
+use crate::{
+    Category, Description, Migration, Name, Price, Product, Reason, Reference, Sku, Stock, Timestamp, Version,
+};
 
 /// The five types of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,6 +74,17 @@ pub struct Event {
     pub product: Arc<Product>,
     /// What happened.
     pub kind: EventKind,
+    /// The other system that it was taken over from; `None`: it was decided here.
+    pub origin: Option<Box<Origin>>,
+}
+
+/// Where and when something happened that was taken over from another system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The source.
+    pub migration: Migration,
+    /// When it happened there, where that is known.
+    pub occurred_at: Option<Timestamp>,
 }
 
 impl Event {

@@ -13,6 +13,7 @@ mod command;
 mod decide;
 mod event;
 mod ids;
+mod migration;
 mod money;
 mod product;
 mod rejection;
@@ -25,8 +26,9 @@ pub use command::{
     Reason, Replacement,
 };
 pub use decide::{Context, Decision, Write, decide};
-pub use event::{Cause, Change, Changes, Crossing, Event, EventKind, EventType};
+pub use event::{Cause, Change, Changes, Crossing, Event, EventKind, EventType, Origin};
 pub use ids::{ProductId, SellerId, Version};
+pub use migration::{Import, Migration, Phase};
 pub use money::{Amount, NumberError, Price};
 pub use product::{Product, Stock};
 pub use rejection::Rejection;

@@ -13,6 +13,12 @@ pub const FIXTURES: [&str; 6] = [
     include_str!("../fixtures/6-product-deleted.json"),
 ];
 
+/// A product that comes from another system, and a change of it there.
+pub const MIGRATED: [&str; 2] = [
+    include_str!("../fixtures/7-product-created-migrated.json"),
+    include_str!("../fixtures/8-product-updated-migrated.json"),
+];
+
 /// Returns the first fixture of a type, without its line end.
 pub fn fixture(kind: EventType) -> &'static str {
     let [created, updated, warning, _, replenished, deleted] = FIXTURES;

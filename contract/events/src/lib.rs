@@ -19,7 +19,7 @@ mod wire;
 
 pub use cursor::{Cursor, CursorError, LogId};
 pub use envelope::Envelope;
-pub use fixtures::{FIXTURES, fixture};
+pub use fixtures::{FIXTURES, MIGRATED, fixture};
 pub use wire::{DecodeError, decode, encode};
 
 /// The topic that carries every event, keyed by product id.

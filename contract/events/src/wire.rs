@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use souk_domain::{
-    Cause, Changes, Crossing, Event, EventKind, EventType, Price, Product, ProductId, Reason, Reference,
-    SellerId, Stock, Timestamp, Version,
+    Cause, Changes, Crossing, Event, EventKind, EventType, Migration, Origin, Price, Product, ProductId,
+    Reason, Reference, SellerId, Stock, Timestamp, Version,
 };
 use uuid::Uuid;
 
@@ -57,6 +57,8 @@ struct Data {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     occurred_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    migration: Option<Migration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     stock: Option<Stock>,
     /// The inner option is JSON's null, on a create.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -80,6 +82,7 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
         reference: None,
         unit_price: None,
         occurred_at: None,
+        migration: None,
         stock: None,
         previous_stock: None,
         threshold: None,
@@ -100,6 +103,10 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
             data.previous_stock = Some(crossing.previous_stock);
             data.threshold = Some(crossing.threshold);
         }
+    }
+    if let Some(origin) = &event.origin {
+        data.migration = Some(origin.migration.clone());
+        data.occurred_at = origin.occurred_at;
     }
     let wire = Wire {
         specversion: Cow::Borrowed(SPEC_VERSION),
@@ -134,6 +141,11 @@ pub fn decode(payload: &[u8]) -> Result<Event, DecodeError> {
             threshold: data.threshold.ok_or(DecodeError::Invalid("threshold"))?,
         })
     };
+    // When it happened is told once: by what it was taken over from, else by the cause.
+    let (origin, occurred_at) = match data.migration {
+        Some(migration) => (Some(Box::new(Origin { migration, occurred_at: data.occurred_at })), None),
+        None => (None, data.occurred_at),
+    };
     let kind = match event_type {
         EventType::ProductCreated => EventKind::Created,
         EventType::ProductDeleted => EventKind::Deleted,
@@ -142,13 +154,12 @@ pub fn decode(payload: &[u8]) -> Result<Event, DecodeError> {
         EventType::ProductUpdated => EventKind::Updated {
             changes: data.changes.ok_or(DecodeError::Invalid("changes"))?,
             cause: data.reason.map(|reason| {
-                let (reference, unit_price, occurred_at) =
-                    (data.reference, data.unit_price, data.occurred_at);
+                let (reference, unit_price) = (data.reference, data.unit_price);
                 Box::new(Cause { reason, reference, unit_price, occurred_at })
             }),
         },
     };
-    Ok(Event { id, time, version: data.version, product: data.product, kind })
+    Ok(Event { id, time, version: data.version, product: data.product, kind, origin })
 }
 
 #[cfg(test)]

@@ -82,6 +82,8 @@ pub struct Applied {
     pub product: Arc<Product>,
     /// The stock before; `None` on a create.
     pub previous_stock: Option<Stock>,
+    /// Whether anything was written: a command that changes nothing writes nothing.
+    pub changed: bool,
 }
 
 /// What a unit of work led to.

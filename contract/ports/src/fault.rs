@@ -34,6 +34,16 @@ pub const CRASH_POINTS: &[&str] = &[
     "stream.read",
 ];
 
+/// The crash points of `souk migrate`, which no service comes by.
+pub const MIGRATION_CRASH_POINTS: &[&str] = &[
+    // a batch of rows is committed in the target, the record does not know.
+    "migrate.taken",
+    // the record is written beside the old one, which is still in its place.
+    "migrate.recording",
+    // the record knows of a batch, the next one is not begun.
+    "migrate.recorded",
+];
+
 /// Tells whether the planted bug `name` is switched on.
 #[cfg(debug_assertions)]
 pub fn planted(name: &str) -> bool {
@@ -67,14 +77,15 @@ pub fn hurried() -> bool {
 /// Ends the process at once, as `kill -9` would, when the crash point `name` is chosen and this is its visit.
 ///
 /// # Panics
-/// When `name` is not among [`CRASH_POINTS`].
+/// When `name` is not among [`CRASH_POINTS`] or [`MIGRATION_CRASH_POINTS`].
 #[cfg(debug_assertions)]
 pub fn crash_point(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static VISITS: AtomicU64 = AtomicU64::new(0);
-    assert!(CRASH_POINTS.contains(&name), "{name} is not among the crash points");
+    let known = CRASH_POINTS.contains(&name) || MIGRATION_CRASH_POINTS.contains(&name);
+    assert!(known, "{name} is not among the crash points");
     let chosen = CHOSEN.get_or_init(|| {
         let text = std::env::var("SOUK_CRASH_AT").ok()?;
         let (name, visit) = text.split_once(':').unwrap_or((&text, "1"));

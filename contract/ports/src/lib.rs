@@ -15,6 +15,7 @@ mod event_log;
 mod event_store;
 pub mod fault;
 mod finding;
+mod source;
 
 pub use catalog::{
     Answer, Applied, Catalog, CatalogRow, ExecuteError, Idempotency, Outcome, ProductPage, ProductQuery,
@@ -31,6 +32,9 @@ pub use event_store::{
     Measures, RecentPage, RecentQuery, RefusedItem, Window,
 };
 pub use finding::{Finding, Findings, Level, clock_skew};
+pub use source::{
+    KeyType, RowCount, SharedSkus, Source, SourceColumn, SourceIdentity, SourceQuery, SourceRow, SourceTable,
+};
 
 /// How well an adapter's store is doing, for `/health`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What a [`souk_ports::Catalog`] promises.
 
 pub mod concurrency;
+pub mod imports;
 pub mod keys;
 pub mod lists;
 pub mod reads;

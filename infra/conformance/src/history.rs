@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use souk_domain::{Changes, EventKind, EventType, Product, ProductId, Version};
+use souk_domain::{Changes, EventKind, EventType, Phase, Product, ProductId, Version};
 
 use crate::Logged;
 
@@ -64,7 +64,9 @@ pub fn fold_log(logged: &[Logged]) -> HashMap<ProductId, Fold> {
             }
         }
         assert_eq!(event.product.version, event.version);
+        let copied = event.origin.as_ref().is_some_and(|origin| origin.migration.phase == Phase::Copy);
         match (was_low, event.product.low_stock) {
+            _ if copied => {}
             (false, true) => drop(expected_crossing.insert(id, EventType::LowStockWarning)),
             (true, false) => drop(expected_crossing.insert(id, EventType::StockReplenished)),
             _ => {}

@@ -65,6 +65,11 @@ macro_rules! catalog_promises {
                     a_unit_of_many_lines_is_one_unit,
                     a_unit_creates_changes_and_deletes_the_same_product,
                     an_id_in_use_is_not_created_again;
+                catalog::imports:
+                    an_import_keeps_id_and_times,
+                    an_import_is_harmless_twice,
+                    an_import_follows_an_id_that_is_used_again,
+                    an_import_respects_skus;
                 catalog::concurrency:
                     versions_are_dense_under_concurrent_writers,
                     the_last_piece_is_sold_once,

@@ -142,6 +142,7 @@ impl Rows {
             return Ok(Applied {
                 product: decision.write.product().clone(),
                 previous_stock: decision.previous_stock,
+                changed: false,
             });
         }
         let before = slot.clone();
@@ -167,8 +168,8 @@ impl Rows {
             self.touched.push(id);
         }
         undo.slots.push((id, before));
-        let applied =
-            Applied { product: decision.write.product().clone(), previous_stock: decision.previous_stock };
+        let (product, previous_stock) = (decision.write.product().clone(), decision.previous_stock);
+        let applied = Applied { product, previous_stock, changed: true };
         events.extend(decision.events);
         Ok(applied)
     }

@@ -6,6 +6,7 @@
 //! To add a measurement: a function that takes [`Bench`] and returns [`Row`]s, and an entry in [`MEASUREMENTS`].
 
 mod archive;
+mod browser;
 mod cleanup;
 mod distributed;
 mod fanout;
@@ -14,6 +15,7 @@ mod http_load;
 mod latency;
 mod load;
 mod memory;
+mod migrate;
 mod nchan;
 mod peers;
 mod pocketbase;
@@ -35,13 +37,16 @@ use table::Row;
 /// Measures souk against its peers and its limits.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --distributed\n  cargo xtask bench --quick --only creates fanout\n  \
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --distributed\n  cargo xtask bench --browser\n  cargo xtask bench --quick --only creates fanout\n  \
                         cargo xtask bench --only load --data online-retail.csv.gz"
 )]
 pub struct Args {
     /// Measures the distributed engines: Postgres, Kafka, DynamoDB Local and MinIO, which it starts itself.
     #[arg(long)]
     distributed: bool,
+    /// Measures the dashboard in a real browser.
+    #[arg(long, conflicts_with = "distributed")]
+    browser: bool,
     /// Only these measurements.
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     only: Vec<String>,
@@ -98,6 +103,7 @@ const MEASUREMENTS: &[(&str, Measurement)] = &[
     ("scale", scale::products),
     ("start", start::start),
     ("archive", archive::encode),
+    ("migrate", migrate::copy),
 ];
 
 /// Every measurement of the distributed engines, in the order of the table.
@@ -110,12 +116,24 @@ const DISTRIBUTED: &[(&str, Measurement)] = &[
     ("memory", distributed::memory::each_service),
 ];
 
+/// Every measurement of the dashboard, in the order of the table.
+const BROWSER: &[(&str, Measurement)] = &[
+    ("load", browser::load::first_visit),
+    ("row", browser::row::post_to_row),
+    ("lists", browser::lists::of_a_large_shop),
+    ("flood", browser::flood::for_minutes),
+];
+
 /// Measures and prints.
 ///
 /// # Errors
 /// When a measurement cannot be made; goals that are not reached are rows of the table, not errors.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
-    let measurements = if args.distributed { DISTRIBUTED } else { MEASUREMENTS };
+    let measurements = match (args.distributed, args.browser) {
+        (true, _) => DISTRIBUTED,
+        (_, true) => BROWSER,
+        _ => MEASUREMENTS,
+    };
     let known: Vec<&str> = measurements.iter().map(|(name, _)| *name).collect();
     if let Some(wrong) = args.only.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no measurement {wrong:?}; there are {}", known.join(", "));

@@ -141,7 +141,14 @@ impl Postgres {
         read_tps(&String::from_utf8_lossy(&output.stdout))
     }
 
-    fn psql(&self, sql: &str) -> anyhow::Result<Output> {
+    /// Returns a URL of it.
+    pub fn url(&self) -> String {
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgresql://bench@{folder}/postgres")
+    }
+
+    /// Runs a statement.
+    pub fn psql(&self, sql: &str) -> anyhow::Result<Output> {
         succeed(self.run("psql").args(["--quiet", "--set", "ON_ERROR_STOP=1", "--command", sql, "postgres"]))
     }
 

@@ -86,7 +86,8 @@ pub fn products(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn fill(souk: &Souk, count: usize) -> anyhow::Result<()> {
+/// Creates so many products, with names, sellers, categories and stocks spread.
+pub fn fill(souk: &Souk, count: usize) -> anyhow::Result<()> {
     let port = souk.api;
     http::block_on(async move {
         let next = std::rc::Rc::new(std::cell::Cell::new(0));

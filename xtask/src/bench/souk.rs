@@ -43,6 +43,8 @@ pub struct Souk {
     pub stream: u16,
     /// Port of analytics.
     pub analytics: u16,
+    /// Port of the dashboard.
+    pub web: u16,
     /// From start to the last `/readyz`.
     pub ready_after: Duration,
     log: PathBuf,
@@ -58,6 +60,7 @@ impl Souk {
     /// Starts one in `folder`.
     pub fn start_in(binary: &Path, folder: &Path) -> anyhow::Result<Self> {
         let (api, stream, analytics) = (peers::free_port()?, peers::free_port()?, peers::free_port()?);
+        let web = peers::free_port()?;
         let log = folder.join("souk.log");
         let began = Instant::now();
         let mut server = Server::spawn(
@@ -68,11 +71,12 @@ impl Souk {
                 .current_dir(folder)
                 .env("API_PORT", api.to_string())
                 .env("NOTIFICATIONS_PORT", stream.to_string())
-                .env("HEALTH_PORT", analytics.to_string()),
+                .env("HEALTH_PORT", analytics.to_string())
+                .env("WEB_PORT", web.to_string()),
             "TERM",
             &log,
         )?;
-        for port in [api, stream, analytics] {
+        for port in [api, stream, analytics, web] {
             while !is_ready(port)? {
                 if began.elapsed() > START_LIMIT || !server.is_running() {
                     let text = std::fs::read_to_string(&log).unwrap_or_default();
@@ -81,7 +85,7 @@ impl Souk {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        Ok(Self { server, api, stream, analytics, ready_after: began.elapsed(), log })
+        Ok(Self { server, api, stream, analytics, web, ready_after: began.elapsed(), log })
     }
 
     /// Returns a figure of its memory in bytes, such as `VmRSS`.

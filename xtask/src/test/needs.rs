@@ -44,6 +44,27 @@ const TOOLS: &[&Tool] = &[
         debian: &["python3", "python3-venv"],
         otherwise: "install Python 3.10 or later",
     },
+    &Tool {
+        name: "node",
+        why: "runs the tests of the dashboard's modules",
+        found: || on_path("node").is_some(),
+        debian: &["nodejs"],
+        otherwise: "install Node.js, 18 or later",
+    },
+    &Tool {
+        name: "chromium",
+        why: "the browser that the dashboard is tested in",
+        found: || on_path("chromium").is_some(),
+        debian: &["chromium"],
+        otherwise: "install Chromium",
+    },
+    &Tool {
+        name: "chromedriver",
+        why: "moves that browser's pointer and keyboard",
+        found: || on_path("chromedriver").is_some(),
+        debian: &["chromium-driver"],
+        otherwise: "install the chromedriver of the same version",
+    },
 ];
 
 /// What the tests open at once at most, with room to spare.

@@ -64,13 +64,7 @@ impl World {
 
     /// Carries out a command; its events wait for the relay.
     pub fn execute(&self, command: &Command) {
-        let id = match command {
-            Command::Create(new) => new.id,
-            Command::Replace { id, .. }
-            | Command::Patch { id, .. }
-            | Command::AdjustStock { id, .. }
-            | Command::Delete { id, .. } => *id,
-        };
+        let id = command.product_id();
         let mut rows = self.catalog.rows.lock().unwrap();
         let current: Option<&Product> = rows.get(&id).and_then(|row| row.product.as_ref());
         let context = Context {

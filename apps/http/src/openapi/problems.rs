@@ -121,6 +121,8 @@ fn schema(code: Code) -> Value {
         | Code::IdempotencyKeyReused
         | Code::Overloaded
         | Code::OutcomeUnknown
+        | Code::OriginRefused
+        | Code::DemoRefused
         | Code::Internal => {}
     }
     with_optional(code.explanation(), &fields, &sometimes)
@@ -150,6 +152,7 @@ fn instance(code: Code) -> &'static str {
         Code::InsufficientStock | Code::StockChanged | Code::PreconditionFailed | Code::NotFound => {
             "/products/01990000-0000-7000-8000-000000000001"
         }
+        Code::OriginRefused | Code::DemoRefused => "/demo",
         _ => "/products",
     }
 }
@@ -189,6 +192,10 @@ fn example(code: Code) -> Problem {
         Code::IdempotencyKeyReused => {
             problem("the Idempotency-Key was used by another request: use a new key for a new request")
         }
+        Code::OriginRefused => {
+            problem("'https://elsewhere.example' may not ask for the demo: open the dashboard itself and ask there")
+        }
+        Code::DemoRefused => problem("the shop has products already, and the sample is for an empty one"),
         Code::Overloaded => problem("too many writes wait; nothing was written, repeat it shortly"),
         Code::OutcomeUnknown => problem(
             "the store went away during the commit: repeat the request with the same Idempotency-Key, or look whether \

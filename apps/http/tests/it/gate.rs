@@ -34,7 +34,7 @@ fn app(name: &'static str, path: &'static str, status: Status) -> App {
         cors: Cors::any(),
         health: Arc::new(Fixed(status)),
     };
-    let routes = Routes::undescribed(Router::new().route(path, get(async || "here")));
+    let routes = Routes::new(Contract::default()).with_pages(Router::new().route(path, get(async || "here")));
     App::new(service, routes, Metrics::new(name))
 }
 

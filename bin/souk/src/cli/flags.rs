@@ -47,8 +47,12 @@ roles! {
     OfNotifications: Notifications, NotificationsSettings;
     /// Those of `souk analytics`.
     OfAnalytics: Analytics, AnalyticsSettings;
+    /// Those of `souk web`.
+    OfWeb: Web, WebSettings;
     /// Those that say which installation is meant.
     OfStores: Stores, StoreSettings;
+    /// Those of `souk migrate`.
+    OfMigrate: Migrate, MigrateSettings;
     /// All.
     OfConfig: Config, AllSettings;
 }

@@ -1,24 +1,20 @@
 //! `souk audit`: proves catalog, log, aggregates, recent events and archive equal; writes to none of them, unless it is
 //! asked to put right what can be rebuilt.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use souk_audit::{AuditConfig, AuditDeps, Progress, Report};
 use souk_domain::Timestamp;
 use souk_ports::{Clock as _, SystemClock};
 
 use crate::cli::AuditArgs;
+use crate::commands::progress::ProgressLine;
 use crate::commands::runtime;
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::value::{Kind, Value};
 use crate::settings::{Layers, Role, Settings};
 use crate::wiring::Engines;
-
-/// Time between two progress lines: smooth to the eye, nothing to the audit.
-const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
 
 /// Audits and prints the report.
 ///
@@ -76,9 +72,9 @@ async fn audit(settings: &Settings, since: Option<Timestamp>, repair: bool) -> R
     };
     let mut line = ProgressLine::new();
     let outcome = if repair {
-        souk_audit::repair(&deps, &config, |progress| line.show(progress)).await
+        souk_audit::repair(&deps, &config, |progress| line.show(|| told(progress))).await
     } else {
-        souk_audit::audit(&deps, &config, |progress| line.show(progress)).await
+        souk_audit::audit(&deps, &config, |progress| line.show(|| told(progress))).await
     };
     drop(deps);
     line.clear();
@@ -92,29 +88,6 @@ async fn audit(settings: &Settings, since: Option<Timestamp>, repair: bool) -> R
     })
 }
 
-/// A line that is drawn over itself, for people only.
-struct ProgressLine {
-    terminal: bool,
-    drawn: Option<Instant>,
-}
-
-impl ProgressLine {
-    fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), drawn: None }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        if !self.terminal || self.drawn.is_some_and(|drawn| drawn.elapsed() < PROGRESS_PERIOD) {
-            return;
-        }
-        self.drawn = Some(Instant::now());
-        // A terminal that went away is no reason to stop auditing.
-        let _ = write!(std::io::stderr(), "\r\x1b[Kevents {} of {}", progress.events, progress.total);
-    }
-
-    fn clear(&mut self) {
-        if self.drawn.take().is_some() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
+fn told(progress: Progress) -> String {
+    format!("events {} of {}", progress.events, progress.total)
 }

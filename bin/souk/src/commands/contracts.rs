@@ -18,6 +18,7 @@ pub fn openapi(args: &OpenapiArgs) -> Result<(), Failure> {
         Some("api") => Door::Api,
         Some("notifications") => Door::Notifications,
         Some("analytics") => Door::Analytics,
+        Some("web") => Door::Web,
         _ => Door::All,
     };
     output::print_json(&contract::of(door).document(door.name()));

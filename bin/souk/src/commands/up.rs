@@ -1,5 +1,5 @@
-//! `souk up`, `souk api`, `souk notifications`, `souk analytics`: starts services, tells when they are ready, and ends
-//! them in order.
+//! `souk up`, `souk api`, `souk notifications`, `souk analytics`, `souk web`: starts services, tells when they are ready,
+//! and ends them in order.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::{ready, telemetry, wiring};
 /// # Errors
 /// `Usage` for settings, `Unreachable` for what it needs and cannot have, `Fault` when a task broke down.
 pub fn run(args: UpArgs) -> Result<(), Failure> {
-    run_as(if args.monolith { Role::Monolith } else { Role::Up }, args.settings)
+    run_as(if args.monolith { Role::Monolith } else { Role::Up }, args.settings, args.demo)
 }
 
 /// Runs one service until a signal ends it.
@@ -23,10 +23,10 @@ pub fn run(args: UpArgs) -> Result<(), Failure> {
 /// # Errors
 /// As for [`run`].
 pub fn run_service<R: HasSettings>(flags: SettingFlags<R>) -> Result<(), Failure> {
-    run_as(R::ROLE, flags)
+    run_as(R::ROLE, flags, false)
 }
 
-fn run_as<R>(role: Role, flags: SettingFlags<R>) -> Result<(), Failure> {
+fn run_as<R>(role: Role, flags: SettingFlags<R>, demo: bool) -> Result<(), Failure> {
     let began = Instant::now();
     let settings = Settings::load(&Layers::of_process(flags.values, flags.env_file), role)?;
     telemetry::init(settings.log_format, &settings.log_level);
@@ -34,13 +34,13 @@ fn run_as<R>(role: Role, flags: SettingFlags<R>) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let runtime = runtime(&settings)?;
-    let outcome = runtime.block_on(serve(&settings, began));
+    let outcome = runtime.block_on(serve(&settings, began, demo));
     // What did not notice the abort is not waited for.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(settings: &Settings, began: Instant) -> Result<(), Failure> {
+async fn serve(settings: &Settings, began: Instant, demo: bool) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let running = wiring::start(settings)?;
     let shutdown = running.shutdown();
@@ -50,6 +50,9 @@ async fn serve(settings: &Settings, began: Instant) -> Result<(), Failure> {
     };
     if matches!(started, Ok(true)) {
         running.facts(began.elapsed()).tell();
+        if demo {
+            running.fill().await;
+        }
         lifecycle::wait_for_the_end(&mut signals, shutdown).await;
     }
     let end = lifecycle::drain(&mut signals, shutdown, settings.drain_timeout).await;

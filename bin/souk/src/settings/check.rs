@@ -13,13 +13,14 @@ type Resolutions = BTreeMap<&'static str, Resolved>;
 /// Adds a fault for each contradiction.
 pub fn contradictions(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault>) {
     match role {
-        Role::Clients | Role::Config => return,
+        Role::Clients => return plain(resolved, faults),
+        Role::Web | Role::Config => return,
         Role::Up => {
             ports(resolved, faults);
             backend(resolved, faults);
         }
         Role::Monolith => backend(resolved, faults),
-        Role::Stores => {
+        Role::Stores | Role::Migrate => {
             backend(resolved, faults);
             one_installation(resolved, faults);
         }
@@ -46,15 +47,18 @@ pub fn contradictions(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault
 pub fn oddities(resolved: &Resolutions, role: Role, warnings: &mut Vec<String>) {
     if matches!(role, Role::Up | Role::Monolith | Role::Config) && resolved["PORT"].is_given() {
         warnings.push(
-            "PORT is read by services that run on their own; `souk up` takes API_PORT, NOTIFICATIONS_PORT and \
-             HEALTH_PORT"
+            "PORT is read by services that run on their own; `souk up` takes API_PORT, NOTIFICATIONS_PORT, \
+             HEALTH_PORT and WEB_PORT"
                 .to_owned(),
         );
     }
     let client = &resolved["KAFKA_CLIENT_ID"];
     let is_a_default =
         || client.setting.defaults.iter().any(|(_, name)| client.shown.as_deref() == Some(name));
-    if matches!(role, Role::Up | Role::Monolith | Role::Stores) && client.is_given() && !is_a_default() {
+    if matches!(role, Role::Up | Role::Monolith | Role::Stores | Role::Migrate)
+        && client.is_given()
+        && !is_a_default()
+    {
         warnings.push(format!(
             "{} is read by services that run on their own; `souk {}` takes ANALYTICS_CLIENT_ID for analytics' consumer \
              groups",
@@ -66,12 +70,27 @@ pub fn oddities(resolved: &Resolutions, role: Role, warnings: &mut Vec<String>) 
 
 /// Tells whether the settings ask for the distributed engines.
 pub fn is_distributed(resolved: &Resolutions, role: Role) -> bool {
-    role.is_service() || resolved["DATABASE_URL"].is_given() && resolved["KAFKA_BROKERS"].is_given()
+    role != Role::Web
+        && (role.is_service() || resolved["DATABASE_URL"].is_given() && resolved["KAFKA_BROKERS"].is_given())
+}
+
+/// `souk load` speaks to the services themselves, which speak no https.
+fn plain(resolved: &Resolutions, faults: &mut Vec<Fault>) {
+    for name in ["API_URL", "SSE_URL", "ANALYTICS_URL"] {
+        let setting = &resolved[name];
+        if matches!(&setting.value, Some(Value::Text(url)) if url.starts_with("https:")) {
+            faults.push(Fault {
+                subject: setting.subject(),
+                what: "is an https URL, which is not spoken here".to_owned(),
+                remedy: "name the service itself, such as http://localhost:3000".to_owned(),
+            });
+        }
+    }
 }
 
 /// No two services share a port; 0 is never shared.
 fn ports(resolved: &Resolutions, faults: &mut Vec<Fault>) {
-    const NAMES: [&str; 3] = ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT"];
+    const NAMES: [&str; 4] = ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT", "WEB_PORT"];
     for (at, name) in NAMES.iter().enumerate() {
         let Some(Value::Port(port @ 1..)) = resolved[name].value else { continue };
         for earlier in &NAMES[..at] {

@@ -5,7 +5,8 @@ use strsim::damerau_levenshtein;
 use crate::settings::table;
 
 /// Names that come close to one of ours, but are common names of other programs.
-const FOREIGN: &[&str] = &["APP_PORT", "API_HOST", "API_PORTS", "DATABASE_URI", "DATA_DIRS", "WEB_PORTS"];
+const FOREIGN: &[&str] =
+    &["APP_PORT", "API_HOST", "API_PORTS", "DATABASE_URI", "DATA_DIRS", "INTERNAL_APP_URL", "WEB_PORTS"];
 
 /// A shorter name is close to too many others.
 const SHORTEST: usize = 8;

@@ -13,8 +13,12 @@ pub enum Role {
     Notifications,
     /// `souk analytics`.
     Analytics,
+    /// `souk web`.
+    Web,
     /// What looks at the stores themselves, such as `souk audit`.
     Stores,
+    /// `souk migrate`, which looks at the stores, too, and writes to the catalog.
+    Migrate,
     /// What talks to services that run elsewhere, such as `souk load`.
     Clients,
     /// `souk config`, which shows all and judges no combination.
@@ -24,7 +28,11 @@ pub enum Role {
 impl Role {
     /// Returns the role under which the table names it.
     pub fn reader(self) -> Self {
-        if self == Self::Monolith { Self::Up } else { self }
+        match self {
+            Self::Monolith => Self::Up,
+            Self::Migrate => Self::Stores,
+            role => role,
+        }
     }
 
     /// Returns how people call it.
@@ -34,13 +42,15 @@ impl Role {
             Self::Api => "api",
             Self::Notifications => "notifications",
             Self::Analytics => "analytics",
+            Self::Web => "web",
             Self::Stores => "audit",
+            Self::Migrate => "migrate",
             Self::Clients => "load",
             Self::Config => "config",
         }
     }
 
-    /// Tells whether the role runs a service on its own, which is distributed always.
+    /// Tells whether the role runs a service on its own that needs servers; the dashboard needs none.
     pub fn is_service(self) -> bool {
         matches!(self, Self::Api | Self::Notifications | Self::Analytics)
     }

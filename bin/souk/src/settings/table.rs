@@ -23,6 +23,8 @@ pub struct Setting {
     pub help: &'static str,
     /// Never shown.
     pub secret: bool,
+    /// The flags of value and file, where they are not the names in kebab case.
+    flags: Option<(&'static str, &'static str)>,
     /// The setting that names a file with the value in it, so that secrets can stay out of environments.
     pub file: Option<&'static str>,
     /// Who reads it; nobody: known to other versions.
@@ -30,7 +32,17 @@ pub struct Setting {
 }
 
 const fn setting(name: &'static str, kind: Kind, readers: &'static [Role], help: &'static str) -> Setting {
-    Setting { name, kind, default: None, defaults: &[], help, secret: false, file: None, readers }
+    Setting {
+        name,
+        kind,
+        default: None,
+        defaults: &[],
+        help,
+        secret: false,
+        flags: None,
+        file: None,
+        readers,
+    }
 }
 
 impl Setting {
@@ -46,6 +58,11 @@ impl Setting {
 
     const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    const fn called(mut self, flag: &'static str, file_flag: &'static str) -> Self {
+        self.flags = Some((flag, file_flag));
         self
     }
 
@@ -65,19 +82,19 @@ impl Setting {
         match role {
             Role::Config => true,
             // One port serves all.
-            Role::Monolith if ["NOTIFICATIONS_PORT", "HEALTH_PORT"].contains(&self.name) => false,
-            role => self.readers.contains(&role.reader()),
+            Role::Monolith if ["NOTIFICATIONS_PORT", "HEALTH_PORT", "WEB_PORT"].contains(&self.name) => false,
+            role => self.readers.contains(&role) || self.readers.contains(&role.reader()),
         }
     }
 
     /// Returns the flag of the setting, without its dashes.
     pub fn flag(&self) -> &'static str {
-        flag(self.name)
+        self.flags.map_or_else(|| flag(self.name), |(own, _)| own)
     }
 
     /// Returns the flag of the setting's file, without its dashes.
     pub fn file_flag(&self) -> Option<&'static str> {
-        self.file.map(flag)
+        self.file.map(|file| self.flags.map_or_else(|| flag(file), |(_, own)| own))
     }
 }
 
@@ -137,7 +154,7 @@ mod tests {
 
     #[test]
     fn each_service_reads_what_its_users_were_promised() {
-        let promised: [(Role, &[&str]); 3] = [
+        let promised: [(Role, &[&str]); 4] = [
             (
                 Role::Api,
                 &[
@@ -166,6 +183,7 @@ mod tests {
                 ],
             ),
             (Role::Notifications, &["KAFKA_BROKERS", "KAFKA_CLIENT_ID", "PORT"]),
+            (Role::Web, &["WEB_PORT", "API_URL", "SSE_URL", "ANALYTICS_URL"]),
         ];
         for (role, names) in promised {
             for name in names {

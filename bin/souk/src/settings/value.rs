@@ -36,7 +36,7 @@ pub enum Kind {
     Origins,
     OneOf(&'static [&'static str]),
     LogFilter,
-    /// Where a service of souk is: http.
+    /// Where a service of souk is for browsers: http, or https where somebody in front speaks it.
     Url,
     /// Where a server is: http or https.
     Endpoint,
@@ -147,11 +147,11 @@ impl Kind {
                     "give error, warn, info, debug or trace, also by module: info,souk_api=debug",
                 ),
             },
-            Self::Url => match address::http(text, false) {
+            Self::Url => match address::http(text) {
                 Ok(()) => Ok(Value::Text(text.trim_end_matches('/').to_owned())),
                 Err(why) => misread(why, "give a URL such as http://localhost:3000"),
             },
-            Self::Endpoint => match address::http(text, true) {
+            Self::Endpoint => match address::http(text) {
                 Ok(()) => Ok(Value::Text(text.trim_end_matches('/').to_owned())),
                 Err(why) => misread(why, "give a URL such as http://localhost:9000"),
             },

@@ -10,17 +10,22 @@ const CONTRACTS: &str = "/docs, /openapi.json, /asyncapi.json";
 pub fn of(door: Door, bound: &Bound) -> String {
     let (api, notifications, analytics) =
         (bound.api.map(url), bound.notifications.map(url), bound.analytics.map(url));
+    let web = bound.web.map(url);
     let here = match door {
         Door::Api | Door::All => api.clone(),
         Door::Notifications => notifications.clone(),
         Door::Analytics => analytics.clone(),
+        Door::Web => web.clone(),
     };
     let here = here.expect("who asks is bound");
     let what = match door {
         Door::Api => "products and stock of a marketplace; every change becomes an event",
         Door::Notifications => "live events of a marketplace as Server-Sent Events",
         Door::Analytics => "figures, recent events and archive of a marketplace",
-        Door::All => "a marketplace: products and stock, live events, figures and archive",
+        Door::Web => "the dashboard of a marketplace: open it in a browser",
+        Door::All => {
+            "a marketplace: products and stock, live events, figures and archive; in a browser, its dashboard"
+        }
     };
     let things = match door {
         Door::Api => format!("{here}/products, {here}/health, {here}/metrics, {CONTRACTS}"),
@@ -30,6 +35,7 @@ pub fn of(door: Door, bound: &Bound) -> String {
                 "{here}/summary, /aggregates, /events, /archive, /progress, /health, /metrics, {CONTRACTS}"
             )
         }
+        Door::Web => format!("{here}/, {here}/config.json, {here}/health, {here}/metrics, {CONTRACTS}"),
         Door::All => format!(
             "{here}/products, /events/stream, /summary, /aggregates, /events, /archive, /progress, /health, /metrics, {CONTRACTS}"
         ),
@@ -38,6 +44,7 @@ pub fn of(door: Door, bound: &Bound) -> String {
         (Door::Api, "api", api.map(|url| format!("{url}/"))),
         (Door::Notifications, "live events", notifications.map(|url| format!("{url}/events/stream"))),
         (Door::Analytics, "analytics", analytics.map(|url| format!("{url}/"))),
+        (Door::Web, "dashboard", web.map(|url| format!("{url}/"))),
     ];
     let mut text = format!("{what}\n{things}");
     for (other, name, place) in others {

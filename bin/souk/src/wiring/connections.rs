@@ -20,7 +20,7 @@ const FEWEST: u64 = 16;
 pub struct Shares {
     /// The event stream: three quarters.
     pub readers: Arc<ConnectionLimit>,
-    /// api and analytics.
+    /// api, analytics and the dashboard.
     pub requests: Arc<ConnectionLimit>,
     /// Where all share a listener; the stream takes no more readers than `readers` says.
     pub all: Arc<ConnectionLimit>,
@@ -54,7 +54,7 @@ impl Shares {
         let share = |part: u64| ConnectionLimit::new(usize::try_from(part).unwrap_or(usize::MAX));
         let (readers, requests) = match role {
             Role::Notifications => (total, 0),
-            Role::Api | Role::Analytics => (0, total),
+            Role::Api | Role::Analytics | Role::Web => (0, total),
             _ => (total - total / 4, total / 4),
         };
         Ok(Self { readers: share(readers), requests: share(requests), all: share(total) })

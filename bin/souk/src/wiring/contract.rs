@@ -10,7 +10,8 @@ pub fn of(door: Door) -> Contract {
         Door::Api => souk_api::contract(),
         Door::Notifications => souk_notifications::contract(),
         Door::Analytics => souk_analytics::contract(),
-        Door::All => [Door::Api, Door::Notifications, Door::Analytics]
+        Door::Web => souk_web::contract(),
+        Door::All => [Door::Api, Door::Notifications, Door::Analytics, Door::Web]
             .into_iter()
             .map(of)
             .fold(Contract::default(), Contract::merge),

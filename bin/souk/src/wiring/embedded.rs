@@ -9,6 +9,7 @@ use souk_api::{Api, ApiDeps};
 use souk_domain::Stock;
 use souk_embedded::{Embedded, EmbeddedConfig, OpenError};
 use souk_notifications::{Notifications, NotificationsDeps};
+use souk_web::Web;
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
@@ -25,6 +26,7 @@ pub fn start(
     settings: &Settings,
     site: &Arc<Site>,
     doors: Vec<(Door, TcpListener)>,
+    web: &Web,
 ) -> Result<Embedded, Failure> {
     let store = Embedded::open(&config(settings), site.clock.clone(), site.ids.clone()).map_err(refused)?;
     let archive = open_archive(&store)?;
@@ -58,6 +60,7 @@ pub fn start(
         (Door::Api, api.app()),
         (Door::Notifications, notifications.app()),
         (Door::Analytics, analytics.app()),
+        (Door::Web, web.app()),
     ];
     for (door, listener) in doors {
         let app = match door {

@@ -14,6 +14,7 @@ pub enum Door {
     Api,
     Notifications,
     Analytics,
+    Web,
     /// Everything on one port.
     All,
 }
@@ -25,6 +26,7 @@ impl Door {
             Self::Api => "api",
             Self::Notifications => "notifications",
             Self::Analytics => "analytics",
+            Self::Web => "web",
             Self::All => "souk",
         }
     }
@@ -36,6 +38,7 @@ pub struct Bound {
     pub api: Option<SocketAddr>,
     pub notifications: Option<SocketAddr>,
     pub analytics: Option<SocketAddr>,
+    pub web: Option<SocketAddr>,
 }
 
 impl Bound {
@@ -44,6 +47,7 @@ impl Bound {
         self.api = self.api.or(of(Door::Api));
         self.notifications = self.notifications.or(of(Door::Notifications));
         self.analytics = self.analytics.or(of(Door::Analytics));
+        self.web = self.web.or(of(Door::Web));
     }
 }
 
@@ -64,10 +68,12 @@ impl Listeners {
             Role::Api => &[(Door::Api, "PORT", settings.port)],
             Role::Notifications => &[(Door::Notifications, "PORT", settings.port)],
             Role::Analytics => &[(Door::Analytics, "HEALTH_PORT", settings.port)],
-            Role::Up | Role::Stores | Role::Clients | Role::Config => &[
+            Role::Web => &[(Door::Web, "WEB_PORT", settings.web_port)],
+            Role::Up | Role::Stores | Role::Migrate | Role::Clients | Role::Config => &[
                 (Door::Api, "API_PORT", settings.api_port),
                 (Door::Notifications, "NOTIFICATIONS_PORT", settings.notifications_port),
                 (Door::Analytics, "HEALTH_PORT", settings.health_port),
+                (Door::Web, "WEB_PORT", settings.web_port),
             ],
         };
         let mut listeners = Self { doors: Vec::new(), bound: Bound::default() };

@@ -12,6 +12,7 @@ use souk_http::{App, Gate, Waits};
 use souk_kafka::{ConnectError, KafkaConfig, KafkaEventLog};
 use souk_notifications::{Notifications, NotificationsDeps};
 use souk_postgres::Postgres;
+use souk_web::Web;
 use tokio::net::TcpListener;
 
 use crate::wiring::distributed::{Config, Connected};
@@ -43,10 +44,21 @@ struct Built {
 type Work = (&'static str, Pin<Box<dyn Future<Output = ()> + Send>>);
 
 /// Serves each door at once, and opens its gate when the service is there.
-pub fn start(site: &Arc<Site>, config: Config, doors: Vec<(Door, TcpListener)>) -> Connected {
+pub fn start(
+    site: &Arc<Site>,
+    config: Config,
+    doors: Vec<(Door, TcpListener)>,
+    web: Option<&Arc<Web>>,
+) -> Connected {
     let connected = Connected::default();
     let config = Arc::new(config);
     for (door, listener) in doors {
+        let web = web.cloned();
+        if let (Door::Web, Some(web)) = (door, &web) {
+            // It waits for nothing: the page itself says what is not there.
+            site.serve(door, listener, web.app().router());
+            continue;
+        }
         let waits = Waits::default();
         let gate = site.closed_gate(door, waits.clone());
         site.serve(door, listener, gate.clone());
@@ -58,7 +70,10 @@ pub fn start(site: &Arc<Site>, config: Config, doors: Vec<(Door, TcpListener)>) 
                     Door::Api => api(&site, &config, &waits, &connected).await,
                     Door::Notifications => notifications(&site, &config, &waits, &connected).await,
                     Door::Analytics => analytics(&site, &config, &waits, &connected).await,
-                    Door::All => all(&site, &config, &waits, &connected).await,
+                    Door::All | Door::Web => {
+                        let web = web.expect("who shares a port has a dashboard");
+                        all(&site, &config, &waits, &connected, &web).await
+                    }
                 }
             };
             tokio::select! {
@@ -215,6 +230,7 @@ async fn all(
     config: &Config,
     waits: &Waits,
     connected: &Connected,
+    web: &Web,
 ) -> Result<Built, String> {
     let api = async {
         let mut built = api(site, config, waits, connected).await?;
@@ -234,5 +250,6 @@ async fn all(
         work.extend(built.work);
         apps.push(built.app);
     }
+    apps.push(web.app());
     Ok(Built { app: site.merge(apps), work })
 }

@@ -10,7 +10,7 @@ use souk_ports::{Clock, IdGenerator, RandomIds, SystemClock};
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 use crate::wiring::connections::Shares;
 use crate::wiring::listeners::{Bound, Door};
 use crate::wiring::{about, contract};
@@ -62,7 +62,12 @@ impl Site {
             ids: Arc::new(RandomIds),
             cors: Cors::parse(&settings.cors_allowed_origins)
                 .expect("the settings hold origins that were read before"),
-            backend: if settings.distributed.is_some() { "distributed" } else { "embedded" },
+            // What a dashboard on its own talks to are services on their own.
+            backend: if settings.distributed.is_some() || settings.role == Role::Web {
+                "distributed"
+            } else {
+                "embedded"
+            },
             bound,
             shares,
             stream,
@@ -102,7 +107,7 @@ impl Site {
     /// Serves `gate` until the end.
     pub fn serve(&self, door: Door, listener: TcpListener, gate: impl Into<Gate>) {
         let (limit, refusal): (&Arc<ConnectionLimit>, _) = match door {
-            Door::Api | Door::Analytics => (&self.shares.requests, Refusal::Problem),
+            Door::Api | Door::Analytics | Door::Web => (&self.shares.requests, Refusal::Problem),
             Door::Notifications => (&self.shares.readers, Refusal::EventStream),
             Door::All => (&self.shares.all, Refusal::Mixed),
         };

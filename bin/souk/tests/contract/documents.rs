@@ -17,9 +17,12 @@ fn every_service_serves_what_the_commands_print() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let souk = Souk::start(folder.path());
     let asyncapi = printed(&["asyncapi"]);
-    for (mut client, service) in
-        [(souk.api(), "api"), (souk.notifications(), "notifications"), (souk.analytics(), "analytics")]
-    {
+    for (mut client, service) in [
+        (souk.api(), "api"),
+        (souk.notifications(), "notifications"),
+        (souk.analytics(), "analytics"),
+        (souk.web(), "web"),
+    ] {
         let served = client.get("/openapi.json");
         assert_eq!(served.status, 200);
         assert_eq!(served.json(), printed(&["openapi", "--service", service]), "{service}");
@@ -34,7 +37,7 @@ fn every_service_serves_what_the_commands_print() {
 fn every_service_says_where_its_contract_is() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let souk = Souk::start(folder.path());
-    for mut client in [souk.api(), souk.notifications(), souk.analytics()] {
+    for mut client in [souk.api(), souk.notifications(), souk.analytics(), souk.web()] {
         let root = client.get("/").text();
         for place in ["/docs", "/openapi.json", "/asyncapi.json"] {
             assert!(root.contains(place), "{place} in {root}");

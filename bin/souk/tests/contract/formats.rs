@@ -41,6 +41,7 @@ fn openapi_is_valid() {
         &["openapi", "--service", "api"],
         &["openapi", "--service", "notifications"],
         &["openapi", "--service", "analytics"],
+        &["openapi", "--service", "web"],
     ] {
         let output = validate(&printed(args));
         assert!(output.status.success(), "{args:?}: {output:?}");

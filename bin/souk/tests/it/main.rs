@@ -4,8 +4,11 @@
 //! - `settings`, `services_settings`: what is refused before anything starts.
 //! - `help`: every command explains itself; `docs`: the guide tells every setting as it is.
 //! - `read_only`: a data folder that cannot be written.
+//! - `migrate`: a shop's table is taken over, whatever ends the steps.
 //! - `services`: each service on its own against the real servers; `monolith`: all on one port.
+//! - `web`: the dashboard, beside the services and on its own.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
+//! - `verify`: every step of it, on every kind of installation.
 //!
 //! Starting and talking is in `support`.
 
@@ -14,6 +17,7 @@ mod crash;
 mod docs;
 mod doctor;
 mod help;
+mod migrate;
 mod monolith;
 mod read_only;
 mod services;
@@ -21,3 +25,5 @@ mod services_settings;
 mod settings;
 mod support;
 mod up;
+mod verify;
+mod web;

@@ -48,6 +48,23 @@ fn walk_through(port: u16, backend: &str) {
     }
     assert_eq!(metrics.matches("souk_build_info{").count(), 1);
     assert_eq!(client.get("/nothing").status, 404);
+    dashboard(&mut client);
+}
+
+/// Looks at the dashboard at `/`, beside the api's own paths.
+fn dashboard(client: &mut Client) {
+    let page = client.call("GET", "/", &[("Accept", "text/html")], None);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{}", page.text());
+    let policy = page.header("content-security-policy").unwrap_or_default();
+    assert!(policy.contains("connect-src 'self'; "), "{policy}");
+    let page = page.text();
+    let script =
+        page.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("the page has a script");
+    assert_eq!(client.get(script).status, 200, "{script}");
+    // The client names no port in `Host`, and gets none back.
+    assert_eq!(client.get("/config.json").json()["sseUrl"], "http://localhost/events/stream");
+    let products = client.call("GET", "/products", &[("Accept", "text/html")], None);
+    assert!(products.json()["items"].is_array(), "{}", products.text());
 }
 
 #[test]
@@ -55,6 +72,7 @@ fn everything_is_on_one_port_embedded() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let souk = Start::new(folder.path()).monolith().start();
     assert_eq!((souk.ports.notifications, souk.ports.analytics), (souk.ports.api, souk.ports.api));
+    assert_eq!(souk.ports.web, souk.ports.api);
     walk_through(souk.ports.api, "embedded");
     let data = folder.path().join("data");
     let audit = ["audit", "--data-dir", data.to_str().expect("a plain name")];
@@ -73,8 +91,11 @@ fn only_the_port_that_is_used_has_to_be_free() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("it is bound").port().to_string();
-    let start =
-        Start::new(folder.path()).env("NOTIFICATIONS_PORT", &port).env("HEALTH_PORT", &port).monolith();
+    let start = Start::new(folder.path())
+        .env("NOTIFICATIONS_PORT", &port)
+        .env("HEALTH_PORT", &port)
+        .env("WEB_PORT", &port)
+        .monolith();
     assert_eq!(start.start().terminate().code(), Some(0));
 }
 

@@ -33,7 +33,7 @@ fn unprotect(path: &Path) {
 fn run_protected(folder: &Path, args: &[&str]) -> Output {
     let user = (std::fs::metadata(folder).expect("a folder").uid() == 0).then_some(NOBODY);
     protect(folder);
-    let ports = [("API_PORT", "0"), ("NOTIFICATIONS_PORT", "0"), ("HEALTH_PORT", "0")];
+    let ports = [("API_PORT", "0"), ("NOTIFICATIONS_PORT", "0"), ("HEALTH_PORT", "0"), ("WEB_PORT", "0")];
     let output = run_souk_as(user, folder, args, &ports);
     unprotect(folder);
     output

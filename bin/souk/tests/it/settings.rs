@@ -140,6 +140,7 @@ fn refuses_one_port_for_two_services() {
         &refused(&[("API_PORT", "3001")]),
         &["API_PORT=\"3001\"", "NOTIFICATIONS_PORT", "the default"],
     );
+    assert_says(&refused(&[("WEB_PORT", "8080")]), &["HEALTH_PORT", "WEB_PORT=\"8080\"", "same port"]);
 }
 
 #[test]
@@ -147,7 +148,8 @@ fn refuses_a_taken_port_naming_setting_and_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("it is bound").port().to_string();
     let folder = here();
-    let env = [("API_PORT", "0"), ("NOTIFICATIONS_PORT", port.as_str()), ("HEALTH_PORT", "0")];
+    let env =
+        [("API_PORT", "0"), ("NOTIFICATIONS_PORT", port.as_str()), ("HEALTH_PORT", "0"), ("WEB_PORT", "0")];
     let output = run_souk(folder.path(), &["up"], &env);
     assert_eq!(output.code, Some(3), "{output:?}");
     assert_says(&output, &["NOTIFICATIONS_PORT", &port, "taken", "set NOTIFICATIONS_PORT to another port"]);
@@ -171,8 +173,13 @@ fn refuses_a_data_folder_that_cannot_be_used() {
     let folder = here();
     // A file where the folder should be: root may write read-only folders, but not into a file.
     std::fs::write(folder.path().join("occupied"), "").expect("a scratch file");
-    let env =
-        [("API_PORT", "0"), ("NOTIFICATIONS_PORT", "0"), ("HEALTH_PORT", "0"), ("DATA_DIR", "occupied")];
+    let env = [
+        ("API_PORT", "0"),
+        ("NOTIFICATIONS_PORT", "0"),
+        ("HEALTH_PORT", "0"),
+        ("WEB_PORT", "0"),
+        ("DATA_DIR", "occupied"),
+    ];
     let output = run_souk(folder.path(), &["up"], &env);
     assert_eq!(output.code, Some(3), "{output:?}");
     assert_says(&output, &["DATA_DIR", "occupied", "another folder"]);

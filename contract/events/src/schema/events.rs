@@ -96,30 +96,32 @@ fn data(kind: EventType) -> Value {
     let version =
         ("version", described(values::version(), "The product's version that this event made, or shares."));
     let product = ("product", reference(PRODUCT));
+    let happened = "When it happened, where that was not when it was decided.";
+    // Any event may be one that was taken over from another system.
+    let mut sometimes = vec![("occurredAt", values::time(happened)), ("migration", values::migration())];
     match kind {
-        EventType::ProductCreated | EventType::ProductDeleted => object("The product.", &[version, product]),
-        EventType::ProductUpdated => with_optional(
-            "The product, what changed and, where stock was moved, why.",
-            &[version, product, ("changes", reference(CHANGES))],
-            &[
+        EventType::ProductCreated | EventType::ProductDeleted => {
+            with_optional("The product.", &[version, product], &sometimes)
+        }
+        EventType::ProductUpdated => {
+            sometimes.extend([
                 ("reason", values::reason()),
                 ("reference", values::reference()),
                 ("unitPrice", described(values::price(), "The price of one piece in this sale or return.")),
-                ("occurredAt", values::time("When it happened, where that was not when it was decided.")),
-            ],
-        ),
-        EventType::LowStockWarning | EventType::StockReplenished => object(
-            "The product and the crossing.",
-            &[
+            ]);
+            let always = [version, product, ("changes", reference(CHANGES))];
+            with_optional("The product, what changed and, where stock was moved, why.", &always, &sometimes)
+        }
+        EventType::LowStockWarning | EventType::StockReplenished => {
+            let before = described(values::stock(), "The stock before; null on a create.");
+            let always = [
                 version,
                 product,
                 ("stock", described(values::stock(), "The stock after.")),
-                (
-                    "previousStock",
-                    nullable(described(values::stock(), "The stock before; null on a create.")),
-                ),
+                ("previousStock", nullable(before)),
                 ("threshold", described(values::stock(), "The threshold that applied.")),
-            ],
-        ),
+            ];
+            with_optional("The product and the crossing.", &always, &sometimes)
+        }
     }
 }

@@ -4,7 +4,7 @@ use souk_contract_check::{Messages, Schemas};
 use souk_domain::{Change, Changes, Name, Sku, Stock};
 
 use super::*;
-use crate::{FIXTURES, asyncapi};
+use crate::{FIXTURES, MIGRATED, asyncapi};
 
 fn document() -> Value {
     asyncapi::document("1.2.3")
@@ -14,7 +14,7 @@ fn document() -> Value {
 fn every_golden_event_fits_the_schema_of_its_type_and_no_other() {
     let document = document();
     let closed = Schemas::closed(&document);
-    for fixture in FIXTURES {
+    for fixture in FIXTURES.into_iter().chain(MIGRATED) {
         let event: Value = serde_json::from_str(fixture).unwrap();
         for kind in EventType::ALL {
             let faults = closed.faults(&reference(kind.as_str()), &event);

@@ -1,7 +1,9 @@
 //! Schemas of single values.
 
 use serde_json::{Value, json};
-use souk_domain::{Category, Description, Name, Price, Reason, Reference, SellerId, Sku, Stock, Version};
+use souk_domain::{
+    Category, Description, Name, Phase, Price, Reason, Reference, SellerId, Sku, Stock, Version,
+};
 
 /// Letters, digits and what else ids are made of.
 const ALPHABET: &str = "A-Za-z0-9._-";
@@ -142,6 +144,17 @@ pub fn reason() -> Value {
         "type": "string",
         "enum": Reason::ALL,
     })
+}
+
+/// Returns the schema of the mark of what was taken over from another system.
+pub fn migration() -> Value {
+    let source = super::described(reference(), "The name of the source, such as app.products.");
+    let about =
+        "The step of the migration: `copy` is what was there, `follow` a change while both systems run.";
+    super::object(
+        "The other system that it was taken over from; absent where it was decided here.",
+        &[("source", source), ("phase", json!({"description": about, "enum": Phase::ALL}))],
+    )
 }
 
 /// Returns the schema of a position in the log.

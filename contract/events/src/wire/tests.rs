@@ -1,12 +1,12 @@
 //! Golden fixtures: one file an event type. A difference is a break of the contract with every consumer.
 
 use souk_domain::{
-    Adjustment, Command, Context, Delta, NewProduct, Precondition, Reason, Reference, Replacement, Write,
-    decide,
+    Adjustment, Command, Context, Delta, Import, NewProduct, Phase, Precondition, Reason, Reference,
+    Replacement, Write, decide,
 };
 
 use super::*;
-use crate::{Envelope, FIXTURES};
+use crate::{Envelope, FIXTURES, MIGRATED};
 
 fn context(step: u128) -> Context {
     Context {
@@ -72,6 +72,42 @@ fn every_event_has_its_golden_fixture() {
             (envelope.id, envelope.event_type, envelope.version),
             (event.id, event.event_type(), event.version)
         );
+    }
+}
+
+/// A product that comes from another system, and a change of it there.
+fn migrated() -> Vec<Event> {
+    let import = |stock, phase| Import {
+        id: ProductId(Uuid::from_u128(0x42)),
+        seller_id: SellerId::new("seller1").unwrap(),
+        fields: Replacement {
+            sku: None,
+            name: souk_domain::Name::new("Lamp").unwrap(),
+            description: None,
+            category: souk_domain::Category::default(),
+            price: "99.99".parse().unwrap(),
+            stock: Stock::new(stock).unwrap(),
+            low_stock_threshold: None,
+        },
+        created_at: Some("2010-12-01T08:26:00Z".parse().unwrap()),
+        updated_at: Some("2011-02-03T04:05:06Z".parse().unwrap()),
+        migration: Migration { source: Reference::new("app.products").unwrap(), phase },
+    };
+    let created = decide(None, &Command::Import(import(10, Phase::Copy)), &context(0)).unwrap();
+    let product = created.write.product().clone();
+    let changed = decide(Some(&product), &Command::Import(import(7, Phase::Follow)), &context(1)).unwrap();
+    created.events.into_iter().chain(changed.events).collect()
+}
+
+#[test]
+fn what_was_migrated_has_its_golden_fixtures() {
+    let events = migrated();
+    assert_eq!(events.len(), MIGRATED.len());
+    for (event, fixture) in events.iter().zip(MIGRATED) {
+        let mut json = Vec::new();
+        encode(event, &mut json);
+        assert_eq!(String::from_utf8(json).unwrap(), fixture.trim_end());
+        assert_eq!(&decode(fixture.as_bytes()).unwrap(), event);
     }
 }
 

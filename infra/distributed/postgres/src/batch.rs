@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use souk_domain::{
-    Command, Context, Event, Product, ProductId, Rejection, SellerId, Sku, Stock, Timestamp, Version, Write,
-    decide,
+    Command, Context, Event, Import, NewProduct, Product, ProductId, Rejection, SellerId, Sku, Stock,
+    Timestamp, Version, Write, decide,
 };
 use souk_ports::{Applied, IdGenerator, Refusal, UnitOfWork};
 
@@ -103,7 +103,8 @@ fn wanted_sku(command: &Command) -> Option<&Sku> {
         Command::Create(new) => new.fields.sku.as_ref(),
         Command::Replace { replacement, .. } => replacement.sku.as_ref(),
         Command::Patch { patch, .. } => patch.sku.as_ref()?.as_ref(),
-        Command::Delete { .. } | Command::AdjustStock { .. } => None,
+        Command::Import(import) => import.fields.sku.as_ref(),
+        Command::Delete { .. } | Command::ImportDelete { .. } | Command::AdjustStock { .. } => None,
     }
 }
 
@@ -136,10 +137,13 @@ impl Rows {
         let mut sellers: HashMap<ProductId, Vec<&SellerId>> = HashMap::new();
         let mut wanted = Vec::new();
         for command in units.clone().flat_map(|unit| &unit.commands) {
-            if let Command::Create(new) = command
-                && self.slots.contains_key(&new.id)
-            {
-                sellers.entry(new.id).or_default().push(&new.seller_id);
+            let (Command::Create(NewProduct { id, seller_id, .. })
+            | Command::Import(Import { id, seller_id, .. })) = command
+            else {
+                continue;
+            };
+            if self.slots.contains_key(id) {
+                sellers.entry(*id).or_default().push(seller_id);
             }
         }
         for command in units.flat_map(|unit| &unit.commands) {
@@ -215,9 +219,10 @@ impl Rows {
             tombstone: slot.tombstone,
         };
         let decision = decide(slot.current.as_deref(), command, &context)?;
-        let applied =
-            Applied { product: decision.write.product().clone(), previous_stock: decision.previous_stock };
-        if matches!(decision.write, Write::Nothing(_)) {
+        let changed = !matches!(decision.write, Write::Nothing(_));
+        let (product, previous_stock) = (decision.write.product().clone(), decision.previous_stock);
+        let applied = Applied { product, previous_stock, changed };
+        if !changed {
             return Ok(applied);
         }
         let before = slot.clone();

@@ -31,6 +31,8 @@ pub struct PostgresConfig {
     pub outcome_patience: Duration,
     /// What sessions are called in `pg_stat_activity`.
     pub application_name: String,
+    /// The setting that the URL came from, as errors name it.
+    pub setting: &'static str,
     pub(crate) server: tokio_postgres::Config,
     pub(crate) tls: Tls,
 }
@@ -90,6 +92,7 @@ impl PostgresConfig {
             readers: READERS,
             outcome_patience: OUTCOME_PATIENCE,
             application_name: "souk".into(),
+            setting: "DATABASE_URL",
             server,
             tls,
         })

@@ -50,6 +50,8 @@ pub(crate) struct Server {
     /// The URL without its password.
     pub address: String,
     database: String,
+    /// The setting that the URL came from.
+    setting: &'static str,
 }
 
 /// An open session; its driver task ends when the client is dropped.
@@ -70,11 +72,19 @@ impl Server {
             tls: config.tls.clone(),
             address: config.address(),
             database: config.database().to_owned(),
+            setting: config.setting,
         }
     }
 
     /// Opens a session on the current runtime: one attempt.
     pub async fn open(&self, role: Role) -> Result<Session, ConnectError> {
+        let client = self.connect().await?;
+        let pid = self.prepare(&client, role).await?;
+        Ok(Session { client, pid })
+    }
+
+    /// Connects and asks for nothing more.
+    pub async fn connect(&self) -> Result<Client, ConnectError> {
         let tls = self.tls.connector().map_err(|what| self.refused(&what))?;
         let (client, connection) = self.config.connect(tls).await.map_err(|error| self.explain(&error))?;
         tokio::spawn(async move {
@@ -82,8 +92,7 @@ impl Server {
                 tracing::debug!(error = %error, "a session with Postgres ended");
             }
         });
-        let pid = self.prepare(&client, role).await?;
-        Ok(Session { client, pid })
+        Ok(client)
     }
 
     /// Checks what the server is, and sets what the role needs.
@@ -106,9 +115,9 @@ impl Server {
         }
         if row.get::<_, bool>(2) {
             return Err(ConnectError::Unreachable(format!(
-                "DATABASE_URL {} is a standby, which takes no writes: name the primary, or both hosts with \
+                "{} {} is a standby, which takes no writes: name the primary, or both hosts with \
                  target_session_attrs=read-write",
-                self.address
+                self.setting, self.address
             )));
         }
         let encoding: String = row.get(3);
@@ -140,7 +149,7 @@ impl Server {
     }
 
     pub fn refused(&self, what: &str) -> ConnectError {
-        ConnectError::Refused(format!("DATABASE_URL {} {what}", self.address))
+        ConnectError::Refused(format!("{} {} {what}", self.setting, self.address))
     }
 
     /// Translates an error of the driver.
@@ -151,7 +160,8 @@ impl Server {
                     self.refused(&format!("is refused by the server ({}): {remedy}", db.message()))
                 }
                 None => ConnectError::Unreachable(format!(
-                    "DATABASE_URL {} cannot be used now: {}",
+                    "{} {} cannot be used now: {}",
+                    self.setting,
                     self.address,
                     db.message()
                 )),
@@ -169,8 +179,8 @@ impl Server {
             return self.refused("wants a password and has none: write postgres://user:password@…");
         }
         ConnectError::Unreachable(format!(
-            "DATABASE_URL {} cannot be reached: {reason}; check host and port, and that the server is running",
-            self.address
+            "{} {} cannot be reached: {reason}; check host and port, and that the server is running",
+            self.setting, self.address
         ))
     }
 
@@ -178,7 +188,7 @@ impl Server {
     fn remedy(&self, error: &DbError) -> Option<String> {
         let user = self.config.get_user().unwrap_or("the user");
         Some(match error.code() {
-            &SqlState::INVALID_PASSWORD => format!("check the password of {user} in DATABASE_URL"),
+            &SqlState::INVALID_PASSWORD => format!("check the password of {user} in {}", self.setting),
             &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 format!("check that the role {user} exists and that pg_hba.conf lets it in from here")
             }
@@ -193,7 +203,7 @@ impl Server {
             &SqlState::INVALID_PARAMETER_VALUE
             | &SqlState::UNDEFINED_OBJECT
             | &SqlState::CANT_CHANGE_RUNTIME_PARAM
-            | &SqlState::UNDEFINED_FILE => "check the options in DATABASE_URL".to_owned(),
+            | &SqlState::UNDEFINED_FILE => format!("check the options in {}", self.setting),
             _ => return None,
         })
     }

@@ -37,6 +37,7 @@ mod resolve;
 mod rows;
 mod search;
 mod shared;
+mod source;
 mod sql;
 mod sweep;
 mod tls;
@@ -57,6 +58,7 @@ pub use crate::connect::ConnectError;
 use crate::connect::{Role, Server};
 use crate::readers::Readers;
 use crate::shared::Shared;
+pub use crate::source::PgSource;
 use crate::writer::Rules;
 
 /// The database, connected; cheap to clone. Ends its work when the last clone is dropped.

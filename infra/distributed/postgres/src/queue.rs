@@ -142,7 +142,8 @@ fn size(command: &Command) -> usize {
         Command::Create(new) => new.fields.description.as_ref(),
         Command::Replace { replacement, .. } => replacement.description.as_ref(),
         Command::Patch { patch, .. } => patch.description.as_ref().and_then(Option::as_ref),
-        Command::Delete { .. } | Command::AdjustStock { .. } => None,
+        Command::Import(import) => import.fields.description.as_ref(),
+        Command::Delete { .. } | Command::ImportDelete { .. } | Command::AdjustStock { .. } => None,
     };
     1024 + description.map(Description::as_str).map_or(0, str::len)
 }

@@ -1,11 +1,11 @@
 //! The rows of the table, in the order in which `souk config` shows them.
 
-use crate::settings::role::Role::{self, Analytics, Api, Clients, Notifications, Stores, Up};
+use crate::settings::role::Role::{self, Analytics, Api, Clients, Migrate, Notifications, Stores, Up, Web};
 use crate::settings::table::{Setting, setting};
 use crate::settings::value::Kind;
 
 /// Everything that listens.
-const SERVERS: &[Role] = &[Up, Api, Notifications, Analytics];
+const SERVERS: &[Role] = &[Up, Api, Notifications, Analytics, Web];
 /// Everything that speaks to Kafka.
 const KAFKA: &[Role] = &[Up, Api, Notifications, Analytics, Stores];
 /// What makes the topics, or looks at how they are made.
@@ -21,6 +21,7 @@ pub const SETTINGS: &[Setting] = &[
         .default("3000"),
     setting("NOTIFICATIONS_PORT", Kind::Port, &[Up, Clients], "Port of the event stream; 0 takes a free one").default("3001"),
     setting("HEALTH_PORT", Kind::Port, &[Up, Analytics, Clients], "Port of analytics; 0 takes a free one").default("8080"),
+    setting("WEB_PORT", Kind::Port, &[Up, Web], "Port of the dashboard; 0 takes a free one").default("5173"),
     setting(
         "BIND_ADDRESS",
         Kind::Address,
@@ -47,10 +48,18 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "DATABASE_COMMITTERS",
         Kind::Number { min: 1, max: 4 },
-        &[Up, Api],
+        &[Up, Api, Migrate],
         "Transactions that write to Postgres at once; more help where its disk is slow to sync",
     )
     .default("2"),
+    setting(
+        "MIGRATE_SOURCE",
+        Kind::DatabaseUrl,
+        &[Migrate],
+        "Postgres that `souk migrate` takes products over from, such as postgresql://shop:password@db:5432/app",
+    )
+    .called("source", "source-file")
+    .or_file("MIGRATE_SOURCE_FILE"),
     setting("KAFKA_BROKERS", Kind::Brokers, KAFKA, "Kafka, as host:port with commas between"),
     setting(
         "KAFKA_CLIENT_ID",
@@ -151,7 +160,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "LOW_STOCK_THRESHOLD",
         Kind::Number { min: 0, max: 1_000_000_000 },
-        &[Up, Api],
+        &[Up, Api, Migrate],
         "Stock below which a product is low, unless it has a threshold of its own",
     )
     .default("5"),
@@ -219,9 +228,30 @@ pub const SETTINGS: &[Setting] = &[
         "error, warn, info, debug or trace, also by module: info,souk_api=debug",
     )
     .default("info"),
-    setting("API_URL", Kind::Url, &[Clients], "Where the api is; without it, on this machine at API_PORT"),
-    setting("SSE_URL", Kind::Url, &[Clients], "Where the event stream is; without it, on this machine at NOTIFICATIONS_PORT"),
-    setting("ANALYTICS_URL", Kind::Url, &[Clients], "Where analytics is; without it, on this machine at HEALTH_PORT"),
-    // Known, so that a shared file serves every version; the dashboard will read it.
-    setting("WEB_PORT", Kind::Port, &[], "Port of the dashboard"),
+    setting(
+        "API_URL",
+        Kind::Url,
+        &[Up, Web, Clients],
+        "Where the api is for browsers and for `souk load`; without it, at API_PORT of this machine",
+    ),
+    setting(
+        "SSE_URL",
+        Kind::Url,
+        &[Up, Web, Clients],
+        "Where the event stream is for them; without it, at NOTIFICATIONS_PORT of this machine",
+    ),
+    setting(
+        "ANALYTICS_URL",
+        Kind::Url,
+        &[Up, Web, Clients],
+        "Where analytics is for them; without it, at HEALTH_PORT of this machine",
+    ),
+    setting(
+        "INTERNAL_API_URL",
+        Kind::Url,
+        &[Web],
+        "Where `souk web` itself finds the api, when that is not where browsers do; without it, API_URL",
+    ),
+    setting("INTERNAL_SSE_URL", Kind::Url, &[Web], "The same of the event stream; without it, SSE_URL"),
+    setting("INTERNAL_ANALYTICS_URL", Kind::Url, &[Web], "The same of analytics; without it, ANALYTICS_URL"),
 ];

@@ -1,13 +1,9 @@
 //! The little of URLs and addresses that settings need.
 
-/// Tells whether `text` is an http URL, or an https one where that is spoken.
-pub fn http(text: &str, secure: bool) -> Result<(), &'static str> {
-    let rest = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
-        (Some(rest), _) => rest,
-        (None, Some(rest)) if secure => rest,
-        (None, Some(_)) => return Err("is an https URL, which is not spoken here; name the service itself"),
-        (None, None) => return Err("is not an http URL"),
-    };
+/// Tells whether `text` is an http or https URL.
+pub fn http(text: &str) -> Result<(), &'static str> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let Some(rest) = rest else { return Err("is not an http URL") };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host_and_port = authority.rsplit('@').next().unwrap_or_default();
     let (host, port) = match host_and_port.rsplit_once(':') {
@@ -48,14 +44,13 @@ mod tests {
     #[test]
     fn reads_urls() {
         for text in ["http://localhost:3000", "http://[::1]:3000/x", "http://user:pass@shop.example/"] {
-            assert_eq!(http(text, false), Ok(()), "{text}");
+            assert_eq!(http(text), Ok(()), "{text}");
         }
         for text in ["localhost:3000", "http://", "http://:3000", "http://a b/", "http://a:99999", "ftp://a"]
         {
-            assert!(http(text, true).is_err(), "{text}");
+            assert!(http(text).is_err(), "{text}");
         }
-        assert!(http("https://dynamodb.eu-west-1.amazonaws.com", true).is_ok());
-        assert!(http("https://shop.example", false).is_err());
+        assert!(http("https://dynamodb.eu-west-1.amazonaws.com").is_ok());
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Installation {
     fn kill_while_starting(&self, delay: Duration) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
         command.args(["up", "--data-dir"]).arg(self.folder.join("data")).current_dir(&self.folder);
-        for port in ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT"] {
+        for port in ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT", "WEB_PORT"] {
             command.env(port, "0");
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -108,7 +108,7 @@ impl Start {
     pub fn new(folder: &Path) -> Self {
         let mut command = souk();
         command.arg("up").arg("--data-dir").arg(folder.join("data")).current_dir(folder);
-        for port in ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT"] {
+        for port in ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT", "WEB_PORT"] {
             command.env(port, "0");
         }
         Self { command }
@@ -118,6 +118,13 @@ impl Start {
     #[must_use]
     pub fn monolith(mut self) -> Self {
         self.command.arg("--monolith");
+        self
+    }
+
+    /// With the sample in an empty shop.
+    #[must_use]
+    pub fn demo(mut self) -> Self {
+        self.command.arg("--demo");
         self
     }
 
@@ -244,6 +251,7 @@ pub struct Ports {
     pub api: u16,
     pub notifications: u16,
     pub analytics: u16,
+    pub web: u16,
 }
 
 impl Ports {
@@ -253,7 +261,12 @@ impl Ports {
             let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
             port.unwrap_or_else(|| panic!("no port in {url}"))
         };
-        Self { api: port("api"), notifications: port("notifications"), analytics: port("analytics") }
+        Self {
+            api: port("api"),
+            notifications: port("notifications"),
+            analytics: port("analytics"),
+            web: port("web"),
+        }
     }
 }
 
@@ -285,6 +298,10 @@ impl Souk {
 
     pub fn analytics(&self) -> Client {
         Client::new(self.ports.analytics)
+    }
+
+    pub fn web(&self) -> Client {
+        Client::new(self.ports.web)
     }
 
     /// Opens the stream, past its `ready`, so that whatever happens from now on is seen.

@@ -26,7 +26,7 @@ impl Service {
         let port = free_port();
         let mut souk = souk();
         souk.args(command.split(' ')).envs(env.iter().map(|(n, v)| (n, v))).current_dir(folder);
-        for name in ["PORT", "HEALTH_PORT", "API_PORT"] {
+        for name in ["PORT", "HEALTH_PORT", "API_PORT", "WEB_PORT"] {
             souk.env(name, port.to_string());
         }
         let mut service = Self { port, process: Running::spawn(souk) };

@@ -37,7 +37,7 @@ fn event(number: u64, seller: u64, product: u64, low: bool, time: i64) -> LogRec
     let crossing = Crossing { previous_stock: None, threshold: Stock::new(5).unwrap() };
     let kind = if low { EventKind::LowStockWarning(crossing) } else { EventKind::Created };
     let id = Uuid::from_u128(u128::from(number) << 64 | 7);
-    let event = Event { id, time, version: product.version, product: Arc::new(product), kind };
+    let event = Event { id, time, version: product.version, product: Arc::new(product), kind, origin: None };
     let mut payload = Vec::new();
     souk_events::encode(&event, &mut payload);
     let partition = u32::try_from(number % 3).unwrap();

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, TopicPartitionList};
+use souk_ports::fault;
 
 use crate::context::{self, Trouble};
 
@@ -21,15 +22,11 @@ pub(super) enum Rebalance {
     Lose(Vec<i32>),
 }
 
-/// What became of a commit: partition, position, and why it failed.
-pub(super) type Committed = (i32, Offset, Result<(), KafkaError>);
-
-/// The consumer's context: queues rebalances and answers to commits for the loop.
+/// The consumer's context: queues rebalances for the loop.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GroupContext {
     pub trouble: Trouble,
     pub rebalances: Arc<Mutex<VecDeque<Rebalance>>>,
-    pub commits: Arc<Mutex<Vec<Committed>>>,
     /// The member leaves: nobody waits for its partitions to be handed over.
     pub leaving: Arc<OnceLock<()>>,
 }
@@ -47,7 +44,7 @@ impl ClientContext for GroupContext {
 impl ConsumerContext for GroupContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let assigns = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.leaving.get().is_some() {
+        if self.leaving.get().is_some() && !fault::planted("leaves-without-an-answer") {
             // librdkafka does not leave before it has an answer; while it leaves, either is taken as giving up.
             drop(if assigns {
                 consumer.incremental_assign(list)
@@ -65,11 +62,5 @@ impl ConsumerContext for GroupContext {
             Rebalance::Revoke(partitions)
         };
         self.rebalances.lock().push_back(rebalance);
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.commits.lock().extend(offsets.elements().iter().map(|element| {
-            (element.partition(), element.offset(), result.clone().and_then(|()| element.error()))
-        }));
     }
 }

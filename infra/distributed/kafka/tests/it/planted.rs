@@ -39,5 +39,8 @@ fn a_skip_over_what_retention_removed_is_noticed() {
 
 #[test]
 fn members_that_never_leave_are_noticed() {
-    fails_with("leaves-without-an-answer", "rebalance::a_member_that_cannot_begin_leaves_its_group");
+    fails_with(
+        "leaves-without-an-answer",
+        "rebalance::a_member_that_leaves_while_it_should_hand_over_holds_nobody_up",
+    );
 }

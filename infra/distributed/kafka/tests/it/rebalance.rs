@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use souk_kafka::{KafkaConfig, KafkaEventLog};
 use souk_ports::{Delivery, EventLog, Partition};
 use tokio::task::JoinHandle;
 
-use crate::support::{Topic, assigned, eventually, failure, number, publish};
+use crate::support::{DEADLINE, Topic, assigned, eventually, failure, number, publish};
 
 const PARTITIONS: i32 = 6;
 
@@ -102,7 +103,7 @@ async fn members_come_and_go_and_each_event_is_done_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_leaves_while_it_should_hand_over_holds_nobody_up() {
     let topic = Topic::new(PARTITIONS).await;
-    let log: Arc<dyn EventLog> = Arc::new(topic.log().await);
+    let log: Arc<dyn EventLog> = Arc::new(patient_log(&topic).await);
     let group = topic.config.topic.clone();
     let mut first = log.consumer(&group).await.unwrap();
     crate::support::assigned(&mut *first).await;
@@ -128,7 +129,7 @@ async fn a_member_that_leaves_while_it_should_hand_over_holds_nobody_up() {
 #[tokio::test]
 async fn a_member_that_cannot_begin_leaves_its_group() {
     let topic = Topic::new(2).await;
-    let log = topic.log().await;
+    let log = patient_log(&topic).await;
     publish(&mut topic.producer().await, 0..10, 10).await;
     let group = topic.config.topic.as_str();
     let mut consumer = log.consumer(group).await.unwrap();
@@ -142,27 +143,10 @@ async fn a_member_that_cannot_begin_leaves_its_group() {
     left(&log, group).await;
 }
 
-#[tokio::test]
-async fn a_member_that_goes_with_its_partitions_untaken_leaves_its_group() {
-    let topic = Topic::new(2).await;
-    let log = topic.log().await;
-    let group = topic.config.topic.as_str();
-    let mut first = log.consumer(group).await.unwrap();
-    assigned(&mut *first).await;
-    let mut second = log.consumer(group).await.unwrap();
-    // The first is told that it has to give one up, and goes without a word of its own.
-    let asked = async {
-        loop {
-            let _ = second.next(Duration::from_millis(20)).await.unwrap();
-            if let Delivery::Revoking(_) = first.next(Duration::from_millis(20)).await.unwrap() {
-                return;
-            }
-        }
-    };
-    crate::support::within("the group to ask for a partition", asked).await;
-    drop(first);
-    drop(second);
-    left(&log, group).await;
+/// A log whose members nobody takes for dead while a test waits: who is gone has left.
+async fn patient_log(topic: &Topic) -> KafkaEventLog {
+    let config = KafkaConfig { session_timeout: 3 * DEADLINE, ..topic.config.clone() };
+    KafkaEventLog::connect(config).await.unwrap()
 }
 
 /// Waits until `group` has no members.

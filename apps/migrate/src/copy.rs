@@ -1,0 +1,179 @@
+//! The copy: every row in the key's order, through the catalog's own write path, while the source stays in use.
+//!
+//! After each page the record says up to which key the target has everything. A copy that was broken off goes on from there;
+//! rows that were changed before that key meanwhile are found by the comparison that ends every copy, which also deletes
+//! what the source has no more.
+
+use serde::Serialize;
+use souk_domain::{Import, Phase, ProductId};
+use souk_ports::fault;
+
+use crate::compare::{Difference, DifferenceKind, compare_with};
+use crate::judge::{Judge, Verdict};
+use crate::plan::judge;
+use crate::policy::{Fault, FaultKind, Policy};
+use crate::record::{CopyRecord, Folder};
+use crate::rows::SourceRows;
+use crate::take::{delete, take};
+use crate::{Comparison, Deps, Mapping, MigrateError, Progress};
+
+/// What a copy did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copied {
+    /// Rows read in this run.
+    pub rows: u64,
+    /// Products that were created or changed.
+    pub changed: u64,
+    /// Products that were so already.
+    pub same: u64,
+    /// Rows that were left out.
+    pub skipped: u64,
+    /// Products deleted, since the source has them no more.
+    pub deleted: u64,
+    /// The key after which this run went on; absent when it began at the beginning.
+    pub resumed_after: Option<String>,
+    /// The comparison at the end.
+    pub comparison: Comparison,
+}
+
+/// Copies, from the beginning or from where a run before was broken off.
+///
+/// # Errors
+/// `Found` when a row breaks a rule for which there is no policy, or the catalog has products of its own; `Unreachable` when
+/// source, target or record cannot be reached. What was copied until then is recorded.
+pub async fn copy(
+    deps: &Deps,
+    mapping: &Mapping,
+    folder: &Folder,
+    mut progress: impl FnMut(Progress),
+) -> Result<Copied, MigrateError> {
+    let identity = deps.source.identity().await?;
+    let (judge, query) = judge(&deps.source, mapping).await?;
+    let mut record = folder.record()?;
+    record.of_source(&identity.id, &identity.place);
+    record.of_target(&deps.target);
+    let known = record.copy.take();
+    if known.is_none() {
+        only_if_empty(deps).await?;
+    }
+    let digest = mapping.digest();
+    // With another mapping everything may be another.
+    let resumed = known.filter(|copy| copy.mapping == digest);
+    let was_complete = resumed.as_ref().is_some_and(|copy| copy.complete);
+    let mut state = CopyRecord { mapping: digest, complete: was_complete, ..resumed.unwrap_or_default() };
+    let count = deps.source.count(&query).await?;
+    if count.without_key > 0 && mapping.policies.get(&FaultKind::KeyMissing) != Some(&Policy::Skip) {
+        let fault = Fault::new(FaultKind::KeyMissing, None);
+        return Err(undecided(&format!("null, of which there are {},", count.without_key), &[fault]));
+    }
+    let mut copied = Copied { resumed_after: state.after.clone(), ..Copied::default() };
+    record.begin("copy", deps.clock.now());
+    record.copy = Some(state.clone());
+    folder.keep(&record)?;
+
+    let mut rows = SourceRows::begin(&deps.source, &query, state.after.as_deref());
+    while let Some(page) = rows.page().await? {
+        let last = page.last().expect("a page has rows").key.clone();
+        let read = page.len() as u64;
+        let imports = judged(&judge, page, &mut copied)?;
+        state.after = Some(last);
+        state.rows += read;
+        record.copy = Some(state.clone());
+        if fault::planted("migrate-records-first") {
+            folder.keep(&record)?;
+        }
+        fault::crash_point("migrate.taken");
+        let taken = take(deps, imports).await?;
+        folder.keep(&record)?;
+        fault::crash_point("migrate.recorded");
+        copied.rows += read;
+        copied.changed += taken.changed;
+        copied.same += taken.same;
+        progress(Progress { doing: "rows", done: state.rows, total: Some(count.rows) });
+    }
+    settle(deps, mapping, &mut copied, &mut progress).await?;
+    // The next run begins at the beginning.
+    record.copy = Some(CopyRecord { after: None, rows: 0, complete: true, ..state });
+    let outcome = format!(
+        "{} rows, {} products changed, {} deleted, {} rows skipped, {} differences",
+        copied.rows, copied.changed, copied.deleted, copied.skipped, copied.comparison.differences
+    );
+    record.end("copy", deps.clock.now(), outcome);
+    folder.keep(&record)?;
+    Ok(copied)
+}
+
+fn judged(
+    judge: &Judge,
+    page: Vec<souk_ports::SourceRow>,
+    copied: &mut Copied,
+) -> Result<Vec<Import>, MigrateError> {
+    let mut imports = Vec::with_capacity(page.len());
+    for row in page {
+        match judge.judge(&row, Phase::Copy) {
+            Verdict::Take(import, _) => imports.push(*import),
+            Verdict::Skip(_) => copied.skipped += 1,
+            Verdict::Stop(faults) => return Err(undecided(&row.key, &faults)),
+        }
+    }
+    Ok(imports)
+}
+
+/// Says which row stops everything, and how to go on.
+pub(crate) fn undecided(key: &str, faults: &[Fault]) -> MigrateError {
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    MigrateError::Found(format!(
+        "the row with key {key} breaks a rule: {}; say in [policies] of the mapping what to do, or mend the row, and go on \
+         with the same command",
+        told.join(", ")
+    ))
+}
+
+/// Deletes what the source has no more, takes what changed behind the copy's back, and compares.
+async fn settle(
+    deps: &Deps,
+    mapping: &Mapping,
+    copied: &mut Copied,
+    progress: &mut impl FnMut(Progress),
+) -> Result<(), MigrateError> {
+    let (judge, query) = judge(&deps.source, mapping).await?;
+    let migration = judge.migration(Phase::Copy);
+    let (mut gone, mut stale): (Vec<ProductId>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut comparison =
+        compare_with(deps, &judge, &query, &mut *progress, |difference: &Difference| {
+            match (difference.kind, &difference.key) {
+                (DifferenceKind::OnlyInSouk, _) => gone.push(difference.id),
+                (_, Some(key)) => stale.push(key.clone()),
+                (_, None) => {}
+            }
+        })
+        .await?;
+    copied.deleted = delete(deps, &gone, &migration).await?;
+    for keys in stale.chunks(crate::rows::PAGE) {
+        let rows = deps.source.rows(&query, keys).await?;
+        let taken = take(deps, judged(&judge, rows, copied)?).await?;
+        copied.changed += taken.changed;
+    }
+    if !gone.is_empty() || !stale.is_empty() {
+        // What was put right is compared again, the rest of both sides with it.
+        comparison = compare_with(deps, &judge, &query, &mut *progress, |_: &Difference| {}).await?;
+    }
+    copied.comparison = comparison;
+    Ok(())
+}
+
+/// All that a catalog has is compared with the source: what it had before would be a difference.
+async fn only_if_empty(deps: &Deps) -> Result<(), MigrateError> {
+    let mut rows = crate::rows::CatalogRows::begin(deps);
+    while let Some(page) = rows.page().await? {
+        if let Some(row) = page.iter().find(|row| row.product.is_some()) {
+            return Err(MigrateError::Found(format!(
+                "the catalog has products already, such as {}: a copy begins with an empty one; name another target, or, \
+                 when they are from a copy of this source, the folder with its record by --state",
+                row.id
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! The plan: reads every row, and tells what would become of it. Changes neither source nor target.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use souk_domain::Phase;
+use souk_ports::{Source, SourceQuery};
+
+use crate::judge::{Judge, Verdict};
+use crate::policy::{Fault, FaultKind, Policy};
+use crate::record::Folder;
+use crate::rows::SourceRows;
+use crate::{Mapping, MigrateError, Progress};
+
+/// Examples of each kind that are shown; the folder's report has them all.
+const EXAMPLES: usize = 3;
+/// What the write path of the embedded engines takes in a second on a small machine; the source may be slower.
+const TAKEN_PER_SECOND: f64 = 20_000.0;
+/// The most codes that several rows have which are kept in memory.
+const MOST_SHARED: usize = 100_000;
+/// The report of rows with faults, a JSON object on each line.
+pub(crate) const REPORT: &str = "rows-with-faults.jsonl";
+/// Lines of it that are gathered before they are written.
+const REPORT_BYTES: usize = 1 << 20;
+
+/// What a copy would do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Where the source is.
+    pub source: String,
+    /// What is read.
+    pub from: String,
+    /// Whether keys are kept as ids.
+    pub keys_are_uuids: bool,
+    /// Rows there.
+    pub rows: u64,
+    /// Rows that would be taken over, those with a fix included.
+    pub take: u64,
+    /// Rows that would be left out.
+    pub skip: u64,
+    /// Rows about which somebody has to decide.
+    pub stop: u64,
+    /// How often each kind of fault was found.
+    pub faults: BTreeMap<&'static str, KindCount>,
+    /// Seconds that a copy takes, about.
+    pub estimated_seconds: f64,
+    /// Whether a copy could begin: nothing is to be decided.
+    pub ok: bool,
+}
+
+/// A kind of fault, as it was found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KindCount {
+    /// Rows that have it.
+    pub rows: u64,
+    /// What is done about it.
+    pub policy: Policy,
+    /// What `fix` would do; absent when it cannot be fixed.
+    pub fix: Option<&'static str>,
+    /// Some of them: key and value.
+    pub examples: Vec<(String, Option<String>)>,
+}
+
+/// Makes what judges the rows of a source as it is now.
+pub(crate) async fn judge(
+    source: &Arc<dyn Source>,
+    mapping: &Mapping,
+) -> Result<(Judge, SourceQuery), MigrateError> {
+    let mut query = mapping.query();
+    let key = source.check(&query).await?;
+    query.key_type.clone_from(&key.name);
+    let shared = source.shared_skus(&query, MOST_SHARED).await?;
+    if shared.count > MOST_SHARED as u64 {
+        return Err(MigrateError::Found(format!(
+            "{} skus are each on several products of a seller: take another column for sku, or none",
+            shared.count
+        )));
+    }
+    let shared = shared.examples.into_iter().map(|(seller, sku, _)| (seller, sku));
+    Ok((mapping.judge(&key).with_shared(shared), query))
+}
+
+/// Judges every row, and writes a report of those with faults into the folder.
+///
+/// # Errors
+/// `Found` when the source does not understand the mapping, `Unreachable` when it cannot be read.
+pub async fn plan(
+    source: &Arc<dyn Source>,
+    mapping: &Mapping,
+    folder: &Folder,
+    mut progress: impl FnMut(Progress),
+) -> Result<Plan, MigrateError> {
+    let identity = source.identity().await?;
+    let (judge, query) = self::judge(source, mapping).await?;
+    let count = source.count(&query).await?;
+    let mut plan = Plan {
+        source: identity.place,
+        from: mapping.from.clone(),
+        keys_are_uuids: query.key_type == "uuid",
+        ..Plan::default()
+    };
+    let (began, mut report) = (Instant::now(), Report::begin(folder)?);
+    let mut rows = SourceRows::begin(source, &query, None);
+    while let Some(page) = rows.page().await? {
+        for row in &page {
+            plan.rows += 1;
+            let faults = match judge.judge(row, Phase::Copy) {
+                Verdict::Take(_, faults) => {
+                    plan.take += 1;
+                    faults
+                }
+                Verdict::Skip(faults) => {
+                    plan.skip += 1;
+                    faults
+                }
+                Verdict::Stop(faults) => {
+                    plan.stop += 1;
+                    faults
+                }
+            };
+            if !faults.is_empty() {
+                report.add(&row.key, &faults)?;
+                faults.into_iter().for_each(|fault| plan.note(mapping, &row.key, fault));
+            }
+        }
+        progress(Progress { doing: "rows", done: plan.rows, total: Some(count.rows) });
+    }
+    if count.without_key > 0 {
+        plan.rows += count.without_key;
+        plan.note(mapping, "", Fault { kind: FaultKind::KeyMissing, value: None });
+        let missing = plan.faults.get_mut(FaultKind::KeyMissing.name()).expect("just noted");
+        missing.rows = count.without_key;
+        if missing.policy == Policy::Skip {
+            plan.skip += count.without_key;
+        } else {
+            plan.stop += count.without_key;
+        }
+    }
+    report.end()?;
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let writing = Duration::from_secs_f64(plan.take as f64 / TAKEN_PER_SECOND);
+    plan.estimated_seconds = began.elapsed().max(writing).as_secs_f64();
+    plan.ok = plan.stop == 0;
+    Ok(plan)
+}
+
+impl Plan {
+    fn note(&mut self, mapping: &Mapping, key: &str, fault: Fault) {
+        let kind = self.faults.entry(fault.kind.name()).or_insert_with(|| KindCount {
+            policy: mapping.policies.get(&fault.kind).copied().unwrap_or_default(),
+            fix: fault.kind.fix(),
+            ..KindCount::default()
+        });
+        kind.rows += 1;
+        if kind.examples.len() < EXAMPLES {
+            kind.examples.push((key.to_owned(), fault.value));
+        }
+    }
+}
+
+/// The report of rows with faults, written as it is made.
+struct Report {
+    file: std::fs::File,
+    path: std::path::PathBuf,
+    text: String,
+}
+
+impl Report {
+    fn begin(folder: &Folder) -> Result<Self, MigrateError> {
+        let path = folder.file(REPORT);
+        let file = std::fs::File::create(&path).map_err(|error| unwritable(&path, &error))?;
+        Ok(Self { file, path, text: String::new() })
+    }
+
+    fn add(&mut self, key: &str, faults: &[Fault]) -> Result<(), MigrateError> {
+        let line = serde_json::json!({"key": key, "faults": faults});
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "{line}");
+        if self.text.len() > REPORT_BYTES { self.end() } else { Ok(()) }
+    }
+
+    fn end(&mut self) -> Result<(), MigrateError> {
+        use std::io::Write as _;
+        let text = std::mem::take(&mut self.text);
+        self.file.write_all(text.as_bytes()).map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+fn unwritable(path: &std::path::Path, error: &std::io::Error) -> MigrateError {
+    MigrateError::Unreachable(format!("{} cannot be written: {error}", path.display()))
+}

@@ -1,0 +1,218 @@
+//! The operator's folder: mapping, reports, and the record of what each step did.
+//!
+//! The record is replaced whole: written beside, synced, renamed. A process that ends anywhere leaves the one before or the
+//! one after.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use souk_domain::Timestamp;
+use souk_ports::fault;
+
+use crate::error::MigrateError;
+
+/// What is known of a migration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The source's identity.
+    pub source: Option<String>,
+    /// Where the source is, without a password.
+    pub place: Option<String>,
+    /// The target's identity.
+    pub target: Option<String>,
+    /// How far the copy is.
+    pub copy: Option<CopyRecord>,
+    /// The last time that each step was taken.
+    #[serde(default)]
+    pub steps: BTreeMap<String, StepRecord>,
+}
+
+/// How far a copy is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyRecord {
+    /// The mapping that it was made with, as a digest.
+    pub mapping: String,
+    /// The last key of which the target has everything up to it.
+    pub after: Option<String>,
+    /// Rows read in this pass.
+    pub rows: u64,
+    /// Whether it came to the end once.
+    pub complete: bool,
+}
+
+/// The last time that a step was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended; `None`: it is at work, or was broken off.
+    pub ended: Option<Timestamp>,
+    /// How it ended, for people.
+    pub outcome: String,
+}
+
+/// The folder, held by one operator.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+impl Folder {
+    /// Opens the folder for a step, made when absent.
+    ///
+    /// # Errors
+    /// `Unreachable` when it cannot be written, or another step is at work there.
+    pub fn open(path: &Path) -> Result<Self, MigrateError> {
+        let unusable = |error: std::io::Error| {
+            MigrateError::Unreachable(format!("the folder {} cannot be used: {error}", path.display()))
+        };
+        std::fs::create_dir_all(path).map_err(unusable)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lock"))
+            .map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock) }),
+            Err(TryLockError::WouldBlock) => Err(MigrateError::Unreachable(format!(
+                "another `souk migrate` is at work in {}: wait for its end",
+                path.display()
+            ))),
+            Err(TryLockError::Error(error)) => Err(unusable(error)),
+        }
+    }
+
+    /// Opens the folder to look at it.
+    pub fn look(path: &Path) -> Self {
+        Self { path: path.to_owned(), _lock: None }
+    }
+
+    /// Returns the path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Returns where the mapping is.
+    pub fn mapping(&self) -> PathBuf {
+        self.file("mapping.toml")
+    }
+
+    /// Reads the record; an empty one where there is none.
+    ///
+    /// # Errors
+    /// `Unreachable` when it cannot be read.
+    pub fn record(&self) -> Result<Record, MigrateError> {
+        let path = self.file("state.json");
+        let unreadable = |error: &dyn std::fmt::Display| {
+            MigrateError::Unreachable(format!(
+                "the record {} cannot be read: {error}; without it a step begins anew",
+                path.display()
+            ))
+        };
+        match std::fs::read(&path) {
+            Ok(json) => serde_json::from_slice(&json).map_err(|error| unreadable(&error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Record::default()),
+            Err(error) => Err(unreadable(&error)),
+        }
+    }
+
+    /// Replaces the record.
+    ///
+    /// # Errors
+    /// `Unreachable` when it cannot be written.
+    pub fn keep(&self, record: &Record) -> Result<(), MigrateError> {
+        let json = serde_json::to_vec_pretty(record).expect("a record has text keys");
+        self.replace("state.json", &json)
+    }
+
+    /// Replaces a file of the folder whole.
+    ///
+    /// # Errors
+    /// `Unreachable` when it cannot be written.
+    pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), MigrateError> {
+        let (path, new) = (self.file(name), self.file(&format!("{name}.new")));
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            if name == "state.json" {
+                fault::crash_point("migrate.recording");
+            }
+            std::fs::rename(&new, &path)?;
+            // The name is on disk once the folder is.
+            File::open(&self.path)?.sync_all()
+        };
+        write().map_err(|error: std::io::Error| {
+            MigrateError::Unreachable(format!("{} cannot be written: {error}", path.display()))
+        })
+    }
+}
+
+impl Record {
+    /// Notes that a step begins.
+    pub fn begin(&mut self, step: &str, now: Timestamp) {
+        let began = StepRecord { began: now, ended: None, outcome: "at work, or broken off".to_owned() };
+        self.steps.insert(step.to_owned(), began);
+    }
+
+    /// Notes how a step ended.
+    pub fn end(&mut self, step: &str, now: Timestamp, outcome: impl Into<String>) {
+        if let Some(step) = self.steps.get_mut(step) {
+            step.ended = Some(now);
+            step.outcome = outcome.into();
+        }
+    }
+
+    /// Binds the record to a source; what it knows of another one is forgotten.
+    pub fn of_source(&mut self, id: &str, place: &str) {
+        if self.source.as_deref() != Some(id) {
+            *self = Self { source: Some(id.to_owned()), ..Self::default() };
+        }
+        self.place = Some(place.to_owned());
+    }
+
+    /// Binds the record to a target; a copy that went elsewhere begins anew.
+    pub fn of_target(&mut self, target: &str) {
+        if self.target.as_deref() != Some(target) {
+            self.target = Some(target.to_owned());
+            self.copy = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_operator_at_a_time_and_the_record_comes_back() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("state");
+        let folder = Folder::open(&path).unwrap();
+        let refused = Folder::open(&path).unwrap_err().to_string();
+        assert!(refused.contains("another `souk migrate` is at work"), "{refused}");
+        let mut record = folder.record().unwrap();
+        assert_eq!(record, Record::default());
+        record.of_source("postgres:1:2", "postgres://shop@db:5432/app");
+        record.of_target("log-1");
+        record.begin("copy", Timestamp::from_millis(5));
+        record.copy = Some(CopyRecord { after: Some("7".into()), rows: 7, ..CopyRecord::default() });
+        folder.keep(&record).unwrap();
+        drop(folder);
+        let folder = Folder::open(&path).unwrap();
+        assert_eq!(folder.record().unwrap(), record);
+        let mut moved = record.clone();
+        moved.of_target("log-2");
+        assert_eq!(moved.copy, None, "another target has none of it");
+        record.of_source("postgres:1:3", "postgres://shop@db:5432/other");
+        assert_eq!((record.copy, record.steps.len()), (None, 0), "another source has none of it");
+    }
+}

@@ -1,0 +1,9 @@
+//! The steps against a real Postgres as the source and the embedded catalog as the target.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on is a failed one")]
+
+mod bed;
+mod comparing;
+mod copying;
+mod planning;
+mod reading;

@@ -1,0 +1,29 @@
+/**
+ * Where the page begins: configuration, then the frame with the page that the address names, then the stream. Nothing
+ * waits for what it does not need.
+ */
+import { config, loadConfig, tuneClock } from "./config.js";
+import { html, render } from "./html.js";
+import { restoreSeller } from "./seller.js";
+import { loadPage } from "./pages.js";
+import { ready } from "./ready.js";
+import { wait } from "./retry.js";
+import { HOME, route } from "./route.js";
+import { Shell } from "./shell/shell.js";
+import { startNews } from "./shell/news.js";
+import { connectStream } from "./stream/client.js";
+import "./theme.js";
+
+/** The first list has the network and the processor for itself; but not for longer than this. */
+const PATIENCE_MILLIS = 1_000;
+
+// A page that cannot be had is the frame's to tell.
+await Promise.all([loadConfig(), loadPage(route.value.page).catch(() => undefined)]);
+restoreSeller();
+render(html`<${Shell} />`, document.getElementById("app"));
+startNews();
+if (route.value.page === HOME) await Promise.race([ready, wait(PATIENCE_MILLIS)]);
+connectStream();
+await wait(PATIENCE_MILLIS);
+tuneClock();
+globalThis.souk = { version: config.version };

@@ -1,0 +1,131 @@
+/** Figures of the shop over time: what was sold, by whom, and how much happened; growing while one looks. */
+import { compactMoney, count, money, plural } from "../format.js";
+import { html, useEffect, useMemo, useState } from "../html.js";
+import { pageIsReady } from "../ready.js";
+import { go, route, setParams } from "../route.js";
+import { seller } from "../seller.js";
+import { resync } from "../stream/client.js";
+import { Chart } from "../ui/chart.js";
+import { Button } from "../ui/button.js";
+import { Empty, Failure, Skeleton } from "../ui/empty.js";
+import { loadStyle } from "../ui/style.js";
+import { Tabs } from "../ui/tabs.js";
+import { sumDecimals } from "./analytics/decimal.js";
+import { FiguresModel } from "./analytics/figures.js";
+import { LatencyChart } from "./analytics/latency.js";
+import { RangePicker } from "./analytics/picker.js";
+import { rangeOf } from "./analytics/range.js";
+import { Ranking, useRanking } from "./analytics/ranking.js";
+import { laidOut } from "./analytics/series.js";
+import { axisNumber, bucketLabel, tickLabel } from "./analytics/words.js";
+
+await loadStyle("style/analytics.css");
+
+const TYPES = [["ProductUpdated", "Changed"], ["ProductCreated", "Created"], ["ProductDeleted", "Deleted"], ["LowStockWarning", "Low stock"], ["StockReplenished", "Replenished"]];
+/** Lines beside the total that can still be told apart. */
+const MOST_LINES = 5;
+
+export default function Analytics() {
+  const model = useMemo(() => new FiguresModel(), []);
+  const whose = seller.value;
+  const again = resync.value;
+  const [tries, retry] = useState(0);
+  const { params } = route.value;
+
+  useEffect(() => {
+    model.learn(whose);
+  }, [whose, tries]);
+  useEffect(() => {
+    if (again > 0) model.doubt();
+  }, [again]);
+  useEffect(() => model.follow(), []);
+
+  const known = model.known.value;
+  const range = known ? rangeOf(params, known) : null;
+  const split = whose ? "" : ["seller", "category"].includes(params.split) ? params.split : "";
+  const whole = Boolean(range && known.all && range.from <= known.all.from && range.to >= known.all.to) || range?.preset === "data";
+  const rankings = {
+    seller: useRanking("seller", range, whole, whose, model),
+    category: useRanking("category", range, whole, whose, model),
+    product: useRanking("product", range, whole, whose, model),
+  };
+  const keys = split ? (rankings[split]?.rows ?? []).slice(0, MOST_LINES).map((row) => row.key) : [];
+  useEffect(() => {
+    if (range) model.show(range, /** @type {any} */ (split), keys);
+  }, [range?.from, range?.to, range?.step, split, keys.join("\n"), whose, tries, known]);
+  const lines = model.lines.value;
+  useEffect(() => {
+    if (known !== undefined && (!range || lines)) pageIsReady();
+  }, [known, lines]);
+
+  // What is measured here and now goes on whatever else is chosen.
+  return html`<${Head} range=${lines && range} /><div class="stack">${content()}</div><${LatencyChart} />`;
+
+  function content() {
+    if (model.problem.value && !lines) return html`<${Failure} problem=${model.problem.value} retry=${() => retry(tries + 1)} />`;
+    if (known === undefined || (range && !lines)) return html`<div class="card pad"><${Skeleton} lines=${10} /></div>`;
+    if (!range) {
+      return html`<div class="card"><${Empty} icon="chart" title="No figures yet" actions=${html`<${Button} kind="primary" onClick=${() => go("products")}>Go to the products<//>`}>
+        As soon as something happens in the shop${whose ? ` of ${whose}` : ""}, it is counted here.<//></div>`;
+    }
+    return html`<${RangePicker} range=${range} known=${known} />
+      <${Pictures} range=${range} lines=${lines} split=${split} whose=${whose} />
+      <div class="rankings">
+        ${!whose && html`<${Ranking} title="Top sellers" ranking=${rankings.seller} />`}
+        <${Ranking} title="Top products" ranking=${rankings.product} link />
+        ${!whose && html`<${Ranking} title="Categories" ranking=${rankings.category} />`}
+      </div>`;
+  }
+}
+
+function Head({ range = null }) {
+  return html`<div class="page-head"><div><h1>Analytics</h1><p>${range ? `${bucketLabel(range.from, range.step)} to ${bucketLabel(range.step === "day" ? range.to - 1 : range.to, range.step)}, ${STEPS[range.step]}` : "What was sold, and how much happened"}</p></div></div>`;
+}
+
+const SPLITS = [["", "Total"], ["seller", "Sellers"], ["category", "Categories"]];
+const STEPS = { minute: "by minute", hour: "by hour", day: "by day (UTC)" };
+
+/** The figures of the range, and the charts. */
+function Pictures({ range, lines, split, whose }) {
+  const { step } = range;
+  const shown = useMemo(() => lines.map(({ key, series }) => ({ key, ...laidOut(series, range) })), [lines, range.from, range.to, step]);
+  const [{ times, figures }] = shown;
+  /** Whether the lines beside the total are there by now. */
+  const apart = split && shown.length > 1 ? split : "";
+  const drawn = useMemo(() => {
+    const revenue = (figures) => figures.map((one) => Number(one.revenue));
+    const rows = apart ? shown.slice(1) : shown;
+    return {
+      revenue: rows.map(({ key, figures }) => ({ name: key ?? "Revenue", values: revenue(figures), exact: (_, i) => money(figures[i].revenue) })),
+      units: [
+        { name: "Sold", values: figures.map((one) => one.sold), exact: (n) => count(n ?? 0) },
+        { name: "Returned", values: figures.map((one) => one.returned), exact: (n) => count(n ?? 0) },
+      ],
+      events: TYPES.map(([type, name]) => ({ name, values: figures.map((one) => one.events[type] ?? 0), exact: (n) => count(n ?? 0) })).filter((line, i) => i === 0 || line.values.some(Boolean)),
+    };
+  }, [shown, apart]);
+  const sums = useMemo(
+    () => ({
+      revenue: sumDecimals(figures.map((one) => one.revenue)),
+      sold: figures.reduce((sum, one) => sum + one.sold, 0),
+      returned: figures.reduce((sum, one) => sum + one.returned, 0),
+      events: figures.reduce((sum, one) => sum + one.count, 0),
+    }),
+    [figures],
+  );
+  const axes = { times, utc: step === "day", label: (time) => bucketLabel(time, step), tick: (time, increment) => tickLabel(time, increment, step) };
+  const splitSwitch = !whose && html`<${Tabs} label="Revenue by" value=${split} choices=${SPLITS} onChoose=${(value) => setParams({ split: value })} />`;
+  const figure = (name, value, exact) => html`<div class="figure"><dt>${name}</dt><dd title=${exact}>${value}</dd></div>`;
+  return html`<dl class="figures">
+      ${figure("Revenue", compactMoney(sums.revenue), money(sums.revenue))}
+      ${figure("Units sold", count(sums.sold))}
+      ${figure("Units returned", count(sums.returned))}
+      ${figure("Events", count(sums.events))}
+    </dl>
+    <div class="charts">
+      <${Chart} key=${`revenue ${apart}`} title="Revenue" about=${apart ? `The ${plural(drawn.revenue.length, apart === "seller" ? "seller" : "category", apart === "seller" ? "sellers" : "categories")} with most of it` : "Sold less returned, at the price of the day"}
+        kind=${drawn.revenue.length > 1 ? "lines" : "bars"} lines=${drawn.revenue} short=${axisNumber} actions=${splitSwitch} ...${axes} />
+      <${Chart} title="Units" kind="lines" lines=${drawn.units} short=${axisNumber} ...${axes} />
+      <${Chart} title=${`Events per ${step}`} kind="lines" lines=${drawn.events} short=${axisNumber} ...${axes} />
+    </div>`;
+}

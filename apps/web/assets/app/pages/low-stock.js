@@ -1,0 +1,118 @@
+/** What runs low, by how many days it still lasts; the threshold and the restock are in the row. */
+import { api } from "../api.js";
+import { html, signal, useEffect, useMemo, useState } from "../html.js";
+import { count, plural } from "../format.js";
+import { pageIsReady } from "../ready.js";
+import { go, route, setParams } from "../route.js";
+import { seller } from "../seller.js";
+import { Later } from "../shell/later.js";
+import { onEvents, resync } from "../stream/client.js";
+import { Button } from "../ui/button.js";
+import { Empty, Failure, Skeleton } from "../ui/empty.js";
+import { loadStyle } from "../ui/style.js";
+import { actionsOn } from "./products/actions.js";
+import { Rows } from "./products/rows.js";
+import { byUrgency } from "./low-stock/cover.js";
+import { forgetRate, learnRates, rate } from "./low-stock/rates.js";
+import { LowRow } from "./low-stock/row.js";
+import { learnDefault } from "./low-stock/threshold.js";
+
+await loadStyle("style/low-stock.css");
+
+/** The api's longest page. Who has more to restock than this starts with one seller. */
+const MOST = 500;
+/** So many rates are known before the list is shown; the others follow. */
+const FIRST_RATES = 40;
+const STEP = 100;
+const FAREWELL_MILLIS = 2_500;
+
+export default function LowStock() {
+  const { rows, order, act } = useMemo(() => {
+    const rows = new Rows((query, signal) => api.list(query, signal), MOST);
+    const act = actionsOn({
+      expect: (id, pending) => rows.expect(id, pending),
+      update: (product) => rows.update(product),
+      hide: (id) => rows.hide(id),
+      nameOf: (id) => rows.row(id)?.peek().product.name ?? "the product",
+    });
+    return { rows, act: { ...act, edit: (id) => setParams({ edit: id }) }, order: signal(/** @type {string[] | null} */ (null)) };
+  }, []);
+  const [most, setMost] = useState(STEP);
+  const whose = seller.value;
+  const again = resync.value;
+  const { edit } = route.value.params;
+
+  useEffect(() => {
+    const stop = new AbortController();
+    const sort = () => {
+      const keyed = rows.ids.peek().map((id) => {
+        const { product } = rows.row(id).peek();
+        return { id, stock: product.stock, name: product.name, rate: rate(id) };
+      });
+      order.value = keyed.sort(byUrgency).map(({ id }) => id);
+    };
+    (async () => {
+      await rows.start({ lowStock: "true", sort: "stock", ...(whose && { sellerId: whose }) });
+      if (stop.signal.aborted) return;
+      await learnDefault().catch(() => undefined);
+      const ids = rows.ids.peek();
+      await learnRates(ids.slice(0, FIRST_RATES), stop.signal);
+      if (stop.signal.aborted) return;
+      sort();
+      pageIsReady();
+      await learnRates(ids, stop.signal);
+      // Once more when all is known, unless someone is at work in the list by then.
+      if (!stop.signal.aborted && !document.activeElement?.closest("table")) sort();
+    })();
+    return () => stop.abort();
+  }, [whose, again]);
+
+  useEffect(() => {
+    let farewell = null;
+    const sweep = () => {
+      farewell = null;
+      const within = document.activeElement?.closest?.("[data-id]")?.dataset.id;
+      const hovered = document.querySelector("tr.low:hover")?.getAttribute("data-id");
+      const before = rows.ids.peek().length;
+      for (const id of rows.ids.peek()) {
+        const { product, pending } = rows.row(id).peek();
+        if (!product.lowStock && pending === 0 && id !== within && id !== hovered) rows.leave(id);
+      }
+      rows.sweep((id) => id === within || id === hovered);
+      if (rows.ids.peek().length < before) order.value = order.peek()?.filter((id) => rows.row(id)) ?? null;
+    };
+    const end = onEvents((batch) => {
+      for (const event of batch) if (event.data.reason === "sale" && rows.row(event.subject)) forgetRate(event.subject);
+      rows.apply(batch, false);
+      // An empty list has nobody at work in it, and promises that what falls below appears at once.
+      if (rows.state.peek() === "ready" && rows.ids.peek().length === 0 && rows.waiting.peek() > 0) resync.value += 1;
+      if (batch.length > 0) farewell ??= setTimeout(sweep, FAREWELL_MILLIS);
+    });
+    const timer = setInterval(sweep, FAREWELL_MILLIS);
+    return () => {
+      clearInterval(timer);
+      clearTimeout(farewell);
+      end();
+    };
+  }, []);
+
+  const state = rows.state.value;
+  const ids = (order.value ?? []).filter((id) => rows.ids.value.includes(id));
+  const waiting = rows.waiting.value;
+  const title = rows.more.value ? `The ${count(MOST)} with the least stock` : plural(rows.ids.value.length, "product");
+  return html`
+    <div class="page-head"><div><h1>Low stock</h1><p>${state === "first" ? "Below the threshold, the most urgent first" : `${title} below the threshold, the most urgent first`}</p></div></div>
+    ${state === "failed" && html`<${Failure} problem=${rows.problem.value} retry=${() => rows.reload()} />`}
+    <div class="list">
+      <div class="waiting" role="status">${waiting > 0 && html`<button type="button" class="button primary small" onClick=${() => (resync.value += 1)}>${count(waiting)} more, show</button>`}</div>
+      ${order.value === null && state !== "failed" && html`<div class="card pad"><${Skeleton} lines=${8} /></div>`}
+      ${order.value !== null && ids.length === 0 && state === "ready" && html`<div class="card"><${Empty} icon="check" title="Everything is in stock" actions=${html`<${Button} onClick=${() => go("products")}>Go to the products<//>`}>
+        No product${whose ? ` of ${whose}` : ""} is below its threshold. One that falls below appears here at once.<//></div>`}
+      ${ids.length > 0 && html`<div class="card table-card"><table class="low-table" aria-label="Low stock">
+        <thead><tr><th scope="col">Product</th><th scope="col">Lasts</th><th scope="col" class="stock-cell">Stock</th><th scope="col">Threshold</th><th scope="col"><span class="vh">Restock</span></th></tr></thead>
+        <tbody>${ids.slice(0, most).map((id) => html`<${LowRow} key=${id} row=${rows.row(id)} act=${act} onSaved=${(product) => rows.update(product)} />`)}</tbody>
+      </table></div>`}
+      ${ids.length > most && html`<div class="row more"><${Button} onClick=${() => setMost(most + STEP)}>Show more<//></div>`}
+    </div>
+    ${edit && html`<${Later} key=${edit} load=${() => import("./products/editor.js")} id=${edit} onClose=${() => setParams({ edit: "" })} onSaved=${(product) => rows.update(product)} onRemove=${act.remove} />`}`;
+}

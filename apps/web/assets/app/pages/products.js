@@ -1,0 +1,121 @@
+/** The products page: a live list of the shop, and everything that is done to a product. */
+import { api } from "../api.js";
+import { html, useEffect, useLayoutEffect, useMemo } from "../html.js";
+import { plural } from "../format.js";
+import { pageIsReady } from "../ready.js";
+import { route, setParams } from "../route.js";
+import { seller } from "../seller.js";
+import { Later } from "../shell/later.js";
+import { onEvents, resync, status } from "../stream/client.js";
+import { Button } from "../ui/button.js";
+import { Empty, Failure } from "../ui/empty.js";
+import { announce } from "../ui/live.js";
+import { actionsOn } from "./products/actions.js";
+import { EmptyShop } from "./products/demo.js";
+import { listQuery } from "./products/query.js";
+import { Rows } from "./products/rows.js";
+import { Summary } from "./products/summary.js";
+import { ProductTable } from "./products/table.js";
+import { Toolbar } from "./products/toolbar.js";
+
+/** A deleted row stays this long, so that nobody wonders where it went. */
+const FAREWELL_MILLIS = 1_200;
+
+export default function Products() {
+  const { rows, act, presence } = useMemo(() => {
+    const rows = new Rows((query, signal) => api.list(query, signal));
+    return {
+      rows,
+      /** Where the pointer and the focus are: nothing moves under them. */
+      presence: { pointed: false, within: false, atTop: true },
+      act: actionsOn({
+        expect: (id, pending) => rows.expect(id, pending),
+        update: (product) => rows.update(product),
+        hide: (id) => rows.hide(id),
+        nameOf: (id) => rows.row(id)?.peek().product.name ?? "the product",
+      }),
+    };
+  }, []);
+  const { params } = route.value;
+  const query = listQuery(params, seller.value);
+  const asked = JSON.stringify(query);
+  const again = resync.value;
+
+  // Before the paint: the list is on its way while the frame is drawn.
+  useLayoutEffect(() => {
+    scrollTo(0, 0);
+    rows.start(query);
+  }, [asked]);
+  useEffect(() => {
+    if (again > 0) rows.refresh();
+  }, [again]);
+  useEffect(() => {
+    let farewell = null;
+    const sweep = () => {
+      farewell = null;
+      const { activeElement } = document;
+      const within = activeElement?.closest?.("[data-id]")?.dataset.id;
+      if (presence.pointed) farewell = setTimeout(sweep, FAREWELL_MILLIS);
+      else rows.sweep((id) => id === within);
+    };
+    const end = onEvents((batch) => {
+      rows.apply(batch, presence.atTop && !presence.pointed && !presence.within && !route.peek().params.edit);
+      if (batch.some((event) => event.type === "ProductDeleted")) farewell ??= setTimeout(sweep, FAREWELL_MILLIS);
+    });
+    return () => {
+      clearTimeout(farewell);
+      end();
+    };
+  }, []);
+
+  // Whoever could not be reached may be back when the stream is.
+  const live = status.value;
+  useEffect(() => {
+    if (live === "live" && rows.state.peek() === "failed") rows.refresh();
+  }, [live]);
+
+  const state = rows.state.value;
+  const filtered = Object.keys(query).length > 1;
+  const empty = rows.ids.value.length === 0;
+  useEffect(() => {
+    if (state !== "first") pageIsReady();
+  }, [state]);
+  const create = () => setParams({ edit: "new" });
+  const close = () => setParams({ edit: "" });
+  return html`
+    <div class="page-head"><div><h1>Products</h1></div>
+      <${Button} kind="primary" icon="plus" data-new onClick=${create}>New product<//></div>
+    <${Summary} />
+    <${Toolbar} />
+    ${state === "failed" && html`<${Failure} problem=${rows.problem.value} retry=${() => rows.reload()} />`}
+    <div class="list">
+      <${Waiting} rows=${rows} />
+      ${state === "first" && html`<${Loading} />`}
+      ${!empty && html`<${ProductTable} rows=${rows} act=${act} presence=${presence} />`}
+      ${!empty && html`<p class="list-end soft small">${state === "more" ? "Reading more…" : rows.more.value ? "" : `${plural(rows.ids.value.length, "product")}, that is all`}</p>`}
+      ${empty && state !== "first" && state !== "failed" && html`<div class="card">${
+        filtered
+          ? html`<${Empty} icon="search" title="Nothing fits" actions=${html`<${Button} onClick=${() => setParams({ q: "", category: "", low: "" })}>Clear the filters<//>`}>
+              No product matches what was searched and filtered${seller.value ? ` in the shop of ${seller.value}` : ""}.<//>`
+          : html`<${EmptyShop} onNew=${create} onDone=${() => rows.refresh()} />`
+      }</div>`}
+    </div>
+    ${params.edit && html`<${Later} key=${params.edit} load=${() => import("./products/editor.js")} id=${params.edit} onClose=${close}
+      onSaved=${(product) => {
+        rows.put(product);
+      }} onRemove=${act.remove} />`}`;
+}
+
+/** New ones that were not put in, since someone is at work in the rows. */
+function Waiting({ rows }) {
+  const n = rows.waiting.value;
+  return html`<div class="waiting" role="status">${n > 0 && html`<button type="button" class="button primary small" onClick=${() => {
+    scrollTo(0, 0);
+    rows.reload();
+    announce("The list is up to date");
+  }}>${n >= 10_000 ? "Many" : n} new, show</button>`}</div>`;
+}
+
+function Loading() {
+  return html`<div class="card table-card" aria-hidden="true">${Array.from({ length: 10 }, (_, i) => html`<div class="row-skeleton" key=${i}><span class="skeleton">loading the product</span><span class="skeleton">seller</span><span class="skeleton">12</span></div>`)}</div>`;
+}

@@ -1,0 +1,267 @@
+/**
+ * The rows of the list: pages as they are fetched, patched in place by the stream. Each row is a signal of its own, so
+ * that a change touches that row on the screen and no other. The order never changes by itself.
+ */
+import { batch, signal } from "../../html.js";
+import { matches } from "./query.js";
+
+const FIRST_PAGE = 100;
+const NEXT_PAGE = 250;
+/** The api's longest page. */
+const DEEP_PAGE = 500;
+/** Whoever has scrolled further loses the rest, and reads it again on the way down. */
+const MOST_REFRESHED = 5_000;
+/** Products that the stream told of lately: a page that was read before them must not bring back what was. */
+const MOST_RECENT = 2_000;
+/** After this many insertions the first page is read anew, so that a flood of new products stays bounded. */
+const MOST_INSERTED = 500;
+
+/**
+ * @typedef {object} Row
+ * @property {import("../../types.js").Product} product
+ * @property {number} pending what was added to the stock here and is not confirmed yet
+ * @property {number} changed grows with each change by others
+ * @property {boolean} gone it was deleted; it stays where it is until nobody points at it
+ */
+export class Rows {
+  /** @param {(query: object, signal: AbortSignal) => Promise<{items: import("../../types.js").Product[], nextCursor: string | null}>} list */
+  constructor(list, firstPage = FIRST_PAGE) {
+    this.list = list;
+    this.firstPage = firstPage;
+    /** @type {import("../../../vendor/signals.js").Signal<string[]>} */
+    this.ids = signal([]);
+    /** How many new ones wait to be shown. */
+    this.waiting = signal(0);
+    /** @type {import("../../../vendor/signals.js").Signal<"first" | "ready" | "more" | "failed">} */
+    this.state = signal("first");
+    this.problem = signal(null);
+    this.more = signal(false);
+    /** @type {Map<string, import("../../../vendor/signals.js").Signal<Row>>} */
+    this.rows = new Map();
+    this.recent = new Map();
+    this.unseen = new Set();
+    this.held = new Map();
+    this.hidden = new Set();
+    this.inserted = 0;
+    this.cursor = null;
+    this.query = { sort: "-createdAt" };
+    this.abort = new AbortController();
+  }
+
+  /** Reads the first page of a query. What is on the screen stays until it is here. */
+  async start(query) {
+    this.abort.abort();
+    this.abort = new AbortController();
+    this.query = query;
+    await this.#fetch({ ...query, limit: this.firstPage }, true);
+  }
+
+  reload() {
+    return this.start(this.query);
+  }
+
+  /** Reads anew what is loaded, as deep as it goes, and shows it at once: nobody loses their place. */
+  async refresh() {
+    this.abort.abort();
+    this.abort = new AbortController();
+    const { signal: aborted } = this.abort;
+    const depth = this.ids.peek().length;
+    let all = { items: [], nextCursor: null };
+    try {
+      do {
+        const limit = Math.min(DEEP_PAGE, Math.max(this.firstPage, depth - all.items.length));
+        const page = await this.list({ ...this.query, limit, ...(all.nextCursor && { cursor: all.nextCursor }) }, aborted);
+        if (aborted.aborted) return;
+        all = { items: [...all.items, ...page.items], nextCursor: page.nextCursor };
+      } while (all.nextCursor && all.items.length < Math.min(depth, MOST_REFRESHED));
+      batch(() => this.#take(all, true));
+    } catch (problem) {
+      if (aborted.aborted) return;
+      // What is on the screen is old, not wrong: it stays, and the next sign of life tries again.
+      this.problem.value = problem;
+      this.state.value = "failed";
+    }
+  }
+
+  /** Reads the next page, unless one is on its way. */
+  async loadMore() {
+    if (!this.more.peek() || this.state.peek() !== "ready") return;
+    this.state.value = "more";
+    await this.#fetch({ ...this.query, limit: NEXT_PAGE, cursor: this.cursor }, false);
+  }
+
+  async #fetch(query, anew) {
+    const { signal: aborted } = this.abort;
+    try {
+      const page = await this.list(query, aborted);
+      if (aborted.aborted) return;
+      batch(() => this.#take(page, anew));
+    } catch (problem) {
+      if (aborted.aborted) return;
+      this.problem.value = problem;
+      this.state.value = "failed";
+    }
+  }
+
+  #take({ items, nextCursor }, anew) {
+    const ids = anew ? [] : [...this.ids.peek()];
+    const there = new Set(ids);
+    const old = this.rows;
+    if (anew) this.rows = new Map();
+    for (const item of items) {
+      const heard = this.recent.get(item.id);
+      const product = heard && heard.version > item.version ? heard.product : item;
+      // The same product can be on two pages when it moved between them.
+      if (product === null || there.has(item.id) || this.hidden.has(item.id)) continue;
+      there.add(item.id);
+      ids.push(item.id);
+      const known = old.get(item.id);
+      if (!known) this.rows.set(item.id, signal({ product, pending: 0, changed: 0, gone: false }));
+      else {
+        this.rows.set(item.id, known);
+        if (product.version > known.peek().product.version) known.value = { ...known.peek(), product };
+      }
+    }
+    this.ids.value = ids;
+    this.cursor = nextCursor;
+    this.more.value = nextCursor !== null;
+    this.state.value = "ready";
+    this.problem.value = null;
+    if (anew) {
+      this.inserted = 0;
+      this.unseen.clear();
+      this.waiting.value = 0;
+    }
+  }
+
+  /** @param {string} id */
+  row(id) {
+    return this.rows.get(id);
+  }
+
+  /**
+   * Takes in what the stream told. `mayInsert`: new rows may come in on top, since nobody points at or works in the
+   * rows; else they are counted.
+   * @param {import("../../types.js").SoukEvent[]} events @param {boolean} mayInsert
+   */
+  apply(events, mayInsert) {
+    batch(() => {
+      const tops = [];
+      for (const event of events) {
+        if (event.type === "ProductCreated") this.#created(event, tops);
+        else if (event.type === "ProductUpdated") this.update(event.data.product, true);
+        else if (event.type === "ProductDeleted") this.#deleted(event);
+      }
+      if (tops.length > 0) this.#insert(tops, mayInsert);
+      this.waiting.value = this.unseen.size;
+    });
+  }
+
+  #remember(id, version, product) {
+    this.recent.delete(id);
+    this.recent.set(id, { version, product });
+    if (this.recent.size > MOST_RECENT) this.recent.delete(this.recent.keys().next().value);
+  }
+
+  #created(event, tops) {
+    const { product } = event.data;
+    this.#remember(product.id, product.version, product);
+    if (this.rows.has(product.id) || !matches(product, this.query)) return;
+    tops.push(product);
+  }
+
+  #insert(products, mayInsert) {
+    const onTop = mayInsert && this.query.sort === "-createdAt" && this.state.peek() !== "first";
+    if (!onTop || this.inserted + products.length > MOST_INSERTED) {
+      for (const { id } of products) if (this.unseen.size < 10_000) this.unseen.add(id);
+      if (onTop && this.state.peek() === "ready") {
+        this.state.value = "more";
+        this.reload();
+      }
+      return;
+    }
+    this.inserted += products.length;
+    for (const product of products) this.rows.set(product.id, signal({ product, pending: 0, changed: 1, gone: false }));
+    this.ids.value = [...products.map(({ id }) => id).reverse(), ...this.ids.peek()];
+  }
+
+  /** A product as it is now, from the stream or from an answer. @param {import("../../types.js").Product} product */
+  update(product, byStream = false) {
+    this.#remember(product.id, product.version, product);
+    const row = this.rows.get(product.id);
+    if (!row) {
+      if (byStream && this.query.lowStock && matches(product, this.query)) this.unseen.add(product.id);
+      return;
+    }
+    const { product: old, pending, changed } = row.peek();
+    if (product.version <= old.version) return;
+    // While an adjustment of ours is on its way its event may come first: counted twice, the figure would jump.
+    if (byStream && pending !== 0) {
+      if (!(this.held.get(product.id)?.version > product.version)) this.held.set(product.id, product);
+      return;
+    }
+    row.value = { product, pending, changed: changed + (byStream ? 1 : 0), gone: false };
+  }
+
+  /** A product that was just saved here: it is shown at once, on top where it is new. @param {import("../../types.js").Product} product */
+  put(product) {
+    if (this.rows.has(product.id)) this.update(product);
+    else if (matches(product, this.query)) {
+      this.#remember(product.id, product.version, product);
+      this.unseen.delete(product.id);
+      this.waiting.value = this.unseen.size;
+      this.rows.set(product.id, signal({ product, pending: 0, changed: 1, gone: false }));
+      this.ids.value = [product.id, ...this.ids.peek()];
+    }
+  }
+
+  #deleted(event) {
+    this.#remember(event.subject, event.data.version, null);
+    this.unseen.delete(event.subject);
+    const row = this.rows.get(event.subject);
+    if (row) row.value = { ...row.peek(), gone: true };
+  }
+
+  /** Shows an adjustment before it is confirmed. @param {string} id @param {number} pending all that is on its way */
+  expect(id, pending) {
+    const row = this.rows.get(id);
+    if (!row) return;
+    row.value = { ...row.peek(), pending };
+    if (pending !== 0) return;
+    const held = this.held.get(id);
+    this.held.delete(id);
+    if (held) this.update(held);
+  }
+
+  /** Takes away the deleted ones, except where someone is. @param {(id: string) => boolean} busy */
+  sweep(busy) {
+    const ids = this.ids.peek();
+    const left = ids.filter((id) => !this.rows.get(id).peek().gone || busy(id));
+    if (left.length < ids.length) this.#keep(left);
+  }
+
+  /** Hides a row that is about to be deleted. Returns what brings it back to its place. */
+  hide(id) {
+    const place = this.ids.peek().indexOf(id);
+    const row = this.rows.get(id);
+    this.hidden.add(id);
+    if (place >= 0) this.#keep(this.ids.peek().filter((one) => one !== id));
+    return () => {
+      this.hidden.delete(id);
+      if (place < 0 || !row || this.rows.has(id)) return;
+      this.rows.set(id, row);
+      this.ids.value = this.ids.peek().toSpliced(place, 0, id);
+    };
+  }
+
+  /** Takes a row out of the list: it does not belong there any more. @param {string} id */
+  leave(id) {
+    this.#keep(this.ids.peek().filter((one) => one !== id));
+  }
+
+  #keep(left) {
+    const kept = new Set(left);
+    for (const id of this.rows.keys()) if (!kept.has(id)) this.rows.delete(id);
+    this.ids.value = left;
+  }
+}

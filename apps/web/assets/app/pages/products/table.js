@@ -1,0 +1,143 @@
+/**
+ * The table. Only what is on the screen is in the document (`window.js`); the page scrolls as if all were. Arrow keys
+ * go from row to row, Tab through the controls of one.
+ */
+import { html, useLayoutEffect, useRef, useState } from "../../html.js";
+import { ProductRow } from "./row.js";
+import { segments, windowOf } from "./window.js";
+
+/** Rows left below the screen when the next page is asked for. */
+const AHEAD = 80;
+/** Scrolled by less than this below the first row, in pixels, a reader is still at the top. */
+const NEAR_TOP = 60;
+
+/** @param {{rows: import("./rows.js").Rows, act: import("./actions.js").Actions, presence: {pointed: boolean, within: boolean, atTop: boolean}}} props */
+export function ProductTable({ rows, act, presence }) {
+  const body = useRef(null);
+  const [rowHeight, setRowHeight] = useState(innerWidth < 760 ? 104 : 60);
+  const [view, setView] = useState({ start: 0, end: 30 });
+  /** The row that Tab comes to, and whether the focus is in it. */
+  const [active, setActive] = useState({ index: 0, within: false });
+  const wanted = useRef(null);
+  const ids = rows.ids.value;
+  const total = ids.length;
+
+  useLayoutEffect(() => {
+    let frame = 0;
+    const look = () => {
+      frame = 0;
+      const one = body.current?.querySelector("tr.product");
+      const row = one?.offsetHeight || rowHeight;
+      if (row !== rowHeight) setRowHeight(row);
+      const top = -body.current.getBoundingClientRect().top;
+      const next = windowOf({ top, height: innerHeight, row, total: rows.ids.peek().length });
+      setView((now) => (now.start === next.start && now.end === next.end ? now : next));
+      // Kept for those who ask often: reading it makes the browser lay out the page.
+      presence.atTop = top < NEAR_TOP;
+      if (next.end + AHEAD > rows.ids.peek().length) rows.loadMore();
+    };
+    const soon = () => (frame ||= requestAnimationFrame(look));
+    look();
+    addEventListener("scroll", soon, { passive: true });
+    addEventListener("resize", soon);
+    return () => {
+      cancelAnimationFrame(frame);
+      removeEventListener("scroll", soon);
+      removeEventListener("resize", soon);
+    };
+  }, [total, rows.state.value === "ready", rowHeight]);
+
+  const moveTo = (index, part) => {
+    const to = Math.max(0, Math.min(total - 1, index));
+    wanted.current = { index: to, part };
+    setActive({ index: to, within: true });
+  };
+
+  // Rows are drawn anew when what they get is new: this stays the same.
+  const rowAct = useRef(null);
+  rowAct.current ??= { ...act, remove: (product) => goes.current(product) };
+  const goes = useRef(null);
+  // The row goes, and the focus with it, unless the next one takes it.
+  const remove = (goes.current = (product) => {
+    const index = rows.ids.peek().indexOf(product.id);
+    act.remove(product);
+    moveTo(index, -1);
+  });
+  const keys = (event) => {
+    const row = event.target.closest("[data-index]");
+    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
+    const index = Number(row.dataset.index);
+    const id = row.dataset.id;
+    const part = [...row.querySelectorAll("button, input")].indexOf(event.target);
+    const onRow = event.target === row;
+    const { key } = event;
+    if (key === "ArrowDown") moveTo(index + 1, part);
+    else if (key === "ArrowUp") moveTo(index - 1, part);
+    else if (key === "Home" && part < 0) moveTo(0, part);
+    else if (key === "End" && part < 0) moveTo(total - 1, part);
+    else if (key === "PageDown" && part < 0) moveTo(index + 10, part);
+    else if (key === "PageUp" && part < 0) moveTo(index - 10, part);
+    else if (onRow && (key === "+" || key === "=")) act.step(id, 1);
+    else if (onRow && (key === "-" || key === "−")) rows.row(id).peek().product.stock + rows.row(id).peek().pending > 0 && act.step(id, -1);
+    else if (onRow && (key === "e" || key === "Enter")) act.edit(id);
+    else if (onRow && key === "Delete") remove(rows.row(id).peek().product);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  const pinned = active.within ? Math.min(active.index, total - 1) : -1;
+  const parts = segments({ start: Math.min(view.start, total), end: Math.min(view.end, total), total, pinned });
+  const tabbed = Math.min(active.index, Math.max(0, total - 1));
+  const inside = parts.some((part) => part.row === tabbed);
+  const firstShown = parts.find((part) => "row" in part)?.row;
+  // Places change when rows come in; the rows themselves do not.
+  useLayoutEffect(() => {
+    for (const [place, part] of parts.entries()) {
+      if (!("row" in part)) continue;
+      const row = body.current.children[place];
+      row.dataset.index = String(part.row);
+      row.setAttribute("aria-rowindex", String(part.row + 2));
+    }
+  });
+
+  // A row that the keyboard asked for may only now be in the document.
+  useLayoutEffect(() => {
+    if (!wanted.current) return;
+    const { index, part } = wanted.current;
+    const row = body.current.querySelector(`[data-index="${index}"]`);
+    if (!row) return;
+    wanted.current = null;
+    const target = part >= 0 ? row.querySelectorAll("button, input")[part] : row;
+    (target?.disabled ? row : target ?? row).focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+  });
+
+  return html`<div class="card table-card"><table role="grid" aria-label="Products" aria-rowcount=${rows.more.value ? -1 : total + 1} class="products">
+    <thead role="rowgroup"><tr role="row" aria-rowindex="1">
+      <th role="columnheader" scope="col">Product</th><th role="columnheader" scope="col" class="sku vh">SKU</th><th role="columnheader" scope="col" class="seller">Seller</th>
+      <th role="columnheader" scope="col" class="category">Category</th><th role="columnheader" scope="col" class="price num">Price</th>
+      <th role="columnheader" scope="col" class="stock">Stock</th><th role="columnheader" scope="col" class="state"><span class="vh">State</span></th>
+      <th role="columnheader" scope="col" class="updated">Changed</th><th role="columnheader" scope="col" class="actions"><span class="vh">Actions</span></th>
+    </tr></thead>
+    <tbody role="rowgroup" ref=${body} onKeyDown=${keys}
+      onPointerEnter=${(event) => (presence.pointed = event.pointerType === "mouse")}
+      onPointerLeave=${() => (presence.pointed = false)}
+      onFocusIn=${(event) => {
+        const row = event.target.closest("[data-index]");
+        presence.within = true;
+        if (row) setActive({ index: Number(row.dataset.index), within: true });
+      }}
+      onFocusOut=${(event) => {
+        if (event.currentTarget.contains(event.relatedTarget)) return;
+        presence.within = false;
+        setActive((now) => ({ ...now, within: false }));
+      }}>
+      ${parts.map((part) =>
+        "gap" in part
+          ? html`<tr key=${`gap-${part.at}`} class="gap" role="presentation" aria-hidden="true" style=${{ height: `${part.gap * rowHeight}px` }}></tr>`
+          : html`<${ProductRow} key=${ids[part.row]} row=${rows.row(ids[part.row])} active=${inside ? part.row === tabbed : part.row === firstShown} act=${rowAct.current} />`,
+      )}
+    </tbody>
+  </table></div>`;
+}

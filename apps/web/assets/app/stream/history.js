@@ -1,0 +1,112 @@
+/**
+ * The notices that are kept, newest last, bounded by group; and up to where they were read. In memory: `store.js`
+ * writes it down.
+ */
+import { KEPT } from "./notices.js";
+
+/** Whose notices those are that nobody in particular sells: gaps. Everybody sees them. */
+const EVERYBODY = "";
+
+export class History {
+  /** @param {import("../types.js").Notice[]} [items] in any order @param {Record<string, number>} [reads] */
+  constructor(items = [], reads = {}, kept = KEPT) {
+    this.kept = kept;
+    /** By seller, "*" for all: the last `seq` that was read. */
+    this.reads = { ...reads };
+    /** @type {Record<string, import("../types.js").Notice[]>} */
+    this.groups = { alert: [], catalog: [], stock: [] };
+    /** @type {Set<string>} */
+    this.ids = new Set();
+    this.seq = 0;
+    this.fresh = [];
+    this.evicted = [];
+    for (const item of [...items].sort((a, b) => a.seq - b.seq)) this.#insert(item);
+    this.fresh = [];
+  }
+
+  #insert(notice) {
+    const group = this.groups[notice.group];
+    group.push(notice);
+    this.ids.add(notice.id);
+    this.seq = Math.max(this.seq, notice.seq);
+    this.fresh.push(notice);
+    // Twice the bound before it is cut, so that a flood does not shift an array for each event.
+    if (group.length >= this.kept[notice.group] * 2) this.#cut(notice.group);
+  }
+
+  #cut(name) {
+    const group = this.groups[name];
+    const extra = group.length - this.kept[name];
+    if (extra <= 0) return;
+    for (const gone of group.splice(0, extra)) {
+      this.ids.delete(gone.id);
+      this.evicted.push(gone.id);
+    }
+  }
+
+  /** Adds a notice, once. @returns {import("../types.js").Notice | null} null when it was there already */
+  add(notice, now = Date.now()) {
+    if (this.ids.has(notice.id)) return null;
+    // Time leads, so that numbers grow across restarts; the counter orders what came within a millisecond.
+    const seq = Math.max(this.seq + 1, now * 1000);
+    const kept = { ...notice, seq };
+    this.#insert(kept);
+    return kept;
+  }
+
+  /** Takes in notices of earlier, each at the place that its `seq` says. @param {import("../types.js").Notice[]} notices */
+  merge(notices) {
+    for (const notice of notices) this.#insert(notice);
+    for (const group of Object.values(this.groups)) group.sort((a, b) => a.seq - b.seq);
+  }
+
+  /** Returns what the seller sees, newest first. @param {string} seller "" for all */
+  list(seller) {
+    for (const name of Object.keys(this.groups)) this.#cut(name);
+    return Object.values(this.groups)
+      .flat()
+      .filter((notice) => !seller || notice.seller === seller || notice.seller === EVERYBODY)
+      .sort((a, b) => b.seq - a.seq);
+  }
+
+  /** @param {import("../types.js").Notice} notice */
+  isRead(notice) {
+    return notice.seq <= Math.max(this.reads["*"] ?? 0, this.reads[notice.seller] ?? 0);
+  }
+
+  /** Returns how many wait to be read; movements of stock are there to look up, nobody waits for them. */
+  unread(seller) {
+    let n = 0;
+    for (const name of ["alert", "catalog"]) {
+      const group = this.groups[name];
+      for (let i = group.length - 1; i >= Math.max(0, group.length - this.kept[name]); i -= 1) {
+        const notice = group[i];
+        if ((!seller || notice.seller === seller || notice.seller === EVERYBODY) && !this.isRead(notice)) n += 1;
+      }
+    }
+    return n;
+  }
+
+  /** @param {string} seller "" for all @param {number} seq */
+  read(seller, seq) {
+    const key = seller || "*";
+    this.reads[key] = Math.max(this.reads[key] ?? 0, seq);
+    // What belongs to everybody was seen by whoever looked at one shop.
+    if (seller) this.reads[EVERYBODY] = Math.max(this.reads[EVERYBODY] ?? 0, seq);
+  }
+
+  clear() {
+    for (const group of Object.values(this.groups)) this.evicted.push(...group.splice(0).map((notice) => notice.id));
+    this.ids.clear();
+  }
+
+  /** Takes what has to be written down since the last time: what was added and is still there, and what went. */
+  take() {
+    for (const name of Object.keys(this.groups)) this.#cut(name);
+    const put = this.fresh.filter((notice) => this.ids.has(notice.id));
+    const remove = this.evicted;
+    this.fresh = [];
+    this.evicted = [];
+    return { put, remove };
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The one place of a browser where the stream arrives. It keeps the history and the last id, and hands events to every
+ * open page. It runs in a SharedWorker (`worker.js`), or in the page that was chosen (`leader.js`): it knows only
+ * ports.
+ *
+ * Page to hub: hello {sseUrl, seller}, seller, taken, wake, read {seq}, history, backfill {events}, replay, clear, bye.
+ * Hub to page: status, events, unread, history, gap.
+ */
+import { History } from "./history.js";
+import { noticeOf, noticeOfGap } from "./notices.js";
+import { Port } from "./port.js";
+import { Source } from "./source.js";
+import { Store } from "./store.js";
+
+const SAVE_MILLIS = 400;
+const UNREAD_MILLIS = 120;
+
+export class Hub {
+  /** @param {import("./store.js").Store} store @param {object} saved what it had loaded @param {object} [env] for `Source` */
+  constructor(store, saved, env) {
+    this.store = store;
+    this.env = env;
+    this.history = new History(saved.notices, saved.reads);
+    this.lastId = saved.lastId;
+    this.sseUrl = saved.sseUrl;
+    this.status = "reconnecting";
+    /** @type {Set<Port>} */
+    this.ports = new Set();
+    /** @type {Source | null} */
+    this.source = null;
+    this.saving = null;
+    this.counting = null;
+  }
+
+  /** Takes in a page. Returns what has to be called with each of its messages. */
+  connect(channel) {
+    const port = new Port(channel);
+    return (message) => this.#hear(port, message);
+  }
+
+  #hear(port, message) {
+    switch (message.kind) {
+      case "hello":
+        this.ports.add(port);
+        port.seller = message.seller;
+        port.awaiting = false;
+        this.#listen(message.sseUrl);
+        port.send({ kind: "status", status: this.status });
+        port.send({ kind: "unread", unread: this.history.unread(port.seller) });
+        break;
+      case "seller":
+        port.seller = message.seller;
+        port.send({ kind: "unread", unread: this.history.unread(port.seller) });
+        break;
+      case "taken":
+        port.taken();
+        break;
+      case "wake":
+        this.source?.wake(message.changed);
+        break;
+      case "read":
+        this.history.read(port.seller, message.seq);
+        this.#changed();
+        this.#saveNow();
+        break;
+      case "history":
+        port.send({ kind: "history", items: this.history.list(port.seller), reads: this.history.reads });
+        break;
+      case "backfill":
+        this.#backfill(message.events);
+        break;
+      case "replay":
+        this.#listen(this.sseUrl, "earliest");
+        break;
+      case "clear":
+        this.history.clear();
+        this.#changed();
+        this.#all({ kind: "cleared" });
+        break;
+      case "bye":
+        this.ports.delete(port);
+        // With the last page the worker ends, and what it had not written down.
+        this.#saveNow();
+        break;
+    }
+  }
+
+  /** Opens the stream, unless it is open; elsewhere when souk has moved. */
+  #listen(sseUrl, from) {
+    if (this.source && sseUrl === this.source.url && !from) return;
+    this.source?.close();
+    // A position in another installation's log would be answered with a gap that nobody can do anything about.
+    if (this.sseUrl && this.sseUrl !== sseUrl) this.lastId = null;
+    this.sseUrl = sseUrl;
+    this.source = new Source(sseUrl, from ?? this.lastId, {
+      event: (data, id) => this.#event(data, id),
+      moved: (id) => this.#moved(id),
+      gap: (gap) => this.#gap(gap),
+      status: (status) => {
+        this.status = status;
+        this.#all({ kind: "status", status });
+      },
+    }, this.env);
+  }
+
+  #event(data, id) {
+    const event = JSON.parse(data);
+    this.lastId = id;
+    this.history.add(noticeOf(event));
+    for (const port of this.ports) port.push(event);
+    this.#changed();
+  }
+
+  #moved(id) {
+    if (!id || id === this.lastId) return;
+    this.lastId = id;
+    this.#save();
+  }
+
+  #gap(gap) {
+    this.history.add(noticeOfGap(gap, Date.now()));
+    this.#all({ kind: "gap", gap });
+    this.#changed();
+  }
+
+  /** Events that were looked up elsewhere go to their place in time; nobody is told of each. */
+  #backfill(events) {
+    const older = events
+      .filter((event) => !this.history.ids.has(event.id))
+      .map((event, i) => ({ ...noticeOf(event), seq: Date.parse(event.time) * 1000 + (events.length - i) }));
+    this.history.merge(older);
+    this.#changed();
+    this.#all({ kind: "cleared" });
+  }
+
+  #all(message) {
+    for (const port of this.ports) port.send(message);
+  }
+
+  #changed() {
+    this.counting ??= setTimeout(() => {
+      this.counting = null;
+      for (const port of this.ports) port.send({ kind: "unread", unread: this.history.unread(port.seller), seq: this.history.seq });
+    }, UNREAD_MILLIS);
+    this.#save();
+  }
+
+  #save() {
+    this.saving ??= setTimeout(() => this.#saveNow(), SAVE_MILLIS);
+  }
+
+  #saveNow() {
+    clearTimeout(this.saving);
+    this.saving = null;
+    const state = { lastId: this.lastId, reads: this.history.reads, sseUrl: this.sseUrl };
+    // Refused (quota, a closed database): the history is then as long as this browser stays open.
+    this.store.save({ ...this.history.take(), state }).catch(() => undefined);
+  }
+}
+
+/** Opens the store and makes a hub of it. */
+export async function openHub() {
+  const store = await Store.open();
+  return new Hub(store, await store.load());
+}

@@ -1,0 +1,106 @@
+/**
+ * Toasts: what has just happened, and what can still be done about it. A toast with a `key` takes the place of the one
+ * before, so bursts stay one. None is the only record of anything.
+ */
+import { html, signal } from "../html.js";
+import { Button } from "./button.js";
+import { Icon } from "./icons.js";
+import { announce } from "./live.js";
+
+const MOST = 3;
+const LASTS_MILLIS = 6_000;
+
+/**
+ * @typedef {object} Toast
+ * @property {string} key
+ * @property {string} title
+ * @property {any} [detail]
+ * @property {"good" | "warn" | "bad" | "info"} [tone]
+ * @property {string} [icon]
+ * @property {{label: string, run: () => void}} [action]
+ * @property {number} [lasts] milliseconds; Infinity stays until it is dismissed
+ * @property {() => void} [onGone] called when it leaves, however it does
+ * @property {boolean} [quiet] not read aloud
+ */
+
+/** @type {import("../../vendor/signals.js").Signal<Toast[]>} */
+const toasts = signal([]);
+const timers = new Map();
+let held = false;
+let made = 0;
+
+/** Shows a toast, or changes the one with its key. Returns its key. @param {Partial<Toast> & {title: string}} toast */
+export function showToast(toast) {
+  const shown = { tone: "info", lasts: LASTS_MILLIS, key: `toast-${(made += 1)}`, ...toast };
+  const others = toasts.peek().filter((one) => one.key !== shown.key);
+  const place = toasts.peek().findIndex((one) => one.key === shown.key);
+  if (place < 0) {
+    // Room is made by what asks nothing.
+    while (others.length >= MOST) {
+      const old = others.find((one) => !one.action) ?? others[0];
+      others.splice(others.indexOf(old), 1);
+      leave(old);
+    }
+    others.push(shown);
+  } else others.splice(place, 0, shown);
+  toasts.value = others;
+  start(shown);
+  if (!shown.quiet) announce([shown.title, typeof shown.detail === "string" ? shown.detail : ""].filter(Boolean).join(". "));
+  return shown.key;
+}
+
+/** Shows what went wrong, as the problem document says it. @param {any} problem @param {Partial<Toast>} [more] */
+export function showProblem(problem, more = {}) {
+  const id = problem.requestId ? ` (request ${problem.requestId})` : "";
+  return showToast({ tone: "bad", icon: "warn", lasts: 12_000, title: problem.title ?? "Something went wrong", detail: `${problem.detail ?? problem.message}${problem.status >= 500 ? id : ""}`, ...more });
+}
+
+/** @param {string} key */
+export function dismissToast(key) {
+  const gone = toasts.peek().find((one) => one.key === key);
+  if (!gone) return;
+  toasts.value = toasts.peek().filter((one) => one.key !== key);
+  leave(gone);
+}
+
+function leave(toast) {
+  clearTimeout(timers.get(toast.key));
+  timers.delete(toast.key);
+  toast.onGone?.();
+}
+
+function start(toast) {
+  clearTimeout(timers.get(toast.key));
+  if (held || !Number.isFinite(toast.lasts)) return;
+  timers.set(toast.key, setTimeout(() => dismissToast(toast.key), toast.lasts));
+}
+
+/** While the pointer or the focus is on them, none goes away. @param {boolean} hold */
+function holdAll(hold) {
+  if (held === hold) return;
+  held = hold;
+  for (const toast of toasts.peek()) {
+    if (hold) clearTimeout(timers.get(toast.key));
+    else start(toast);
+  }
+}
+
+export function Toasts() {
+  if (toasts.value.length === 0 && held) holdAll(false);
+  return html`<section class="toasts" aria-label="Messages" onMouseEnter=${() => holdAll(true)} onMouseLeave=${() => holdAll(false)}
+    onFocusIn=${() => holdAll(true)} onFocusOut=${(event) => !event.currentTarget.contains(event.relatedTarget) && holdAll(false)}>
+    ${toasts.value.map(
+      (toast) => html`<div class=${`toast tone-${toast.tone}`} key=${toast.key}>
+        <${Icon} name=${toast.icon ?? (toast.tone === "good" ? "check" : "info")} />
+        <div class="grow"><div class="title">${toast.title}</div>${toast.detail && html`<div class="detail">${toast.detail}</div>`}</div>
+        <div class="actions">
+          ${toast.action && html`<${Button} size="small" onClick=${() => {
+            toast.action.run();
+            dismissToast(toast.key);
+          }}>${toast.action.label}<//>`}
+          <${Button} kind="quiet" size="small" icon="close" label="Dismiss" onClick=${() => dismissToast(toast.key)} />
+        </div>
+      </div>`,
+    )}
+  </section>`;
+}

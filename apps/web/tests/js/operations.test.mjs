@@ -1,0 +1,41 @@
+// Reading metrics, and what grows by how much.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { countersOf, Rates, sumOf } from "../../assets/app/pages/operations/metrics.js";
+import { bytes, figure, perSecond, seconds } from "../../assets/app/pages/operations/words.js";
+
+const METRICS = `# HELP souk_http_requests_total Requests answered
+# TYPE souk_http_requests_total counter
+souk_http_requests_total{method="POST",route="/products",status="201"} 40
+souk_http_requests_total{method="GET",route="/products/{id}",status="200"} 2
+souk_http_requests_total{method="GET",route="/health",status="200"} 900
+souk_http_requests_total{method="GET",route="a\\"b",status="404"} 1
+souk_stream_frames_total 120
+souk_stream_frames_total_other 5
+souk_stream_events_total 60
+`;
+
+test("counters are summed over their labels", () => {
+  assert.equal(sumOf(METRICS, "souk_http_requests_total"), 943);
+  assert.equal(sumOf(METRICS, "souk_stream_frames_total"), 120);
+  assert.equal(sumOf(METRICS, "souk_nothing"), null);
+  assert.deepEqual(countersOf(METRICS), { requests: 43, frames: 120, events: 60 }, "who looks after a service is not counted");
+  assert.deepEqual(countersOf(""), {});
+});
+
+test("a rate needs two looks, and a restart is no rate", () => {
+  const rates = new Rates();
+  assert.equal(rates.take("requests", 100, 1_000), null);
+  assert.equal(rates.take("requests", 150, 3_000), 25);
+  assert.equal(rates.take("requests", 10, 4_000), null);
+  assert.equal(rates.take("requests", 20, 5_000), 10);
+  rates.forget();
+  assert.equal(rates.take("requests", 900, 6_000), null);
+});
+
+test("figures are said with their units", () => {
+  assert.deepEqual(figure("ringBytes", 2_097_152), { name: "ring", value: "2.0 MiB" });
+  assert.deepEqual(figure("oldestSeconds", 90), { name: "oldest", value: "90 s" });
+  assert.equal(figure("lagEvents", 3).name, "lag events");
+  assert.deepEqual([bytes(512), seconds(3), seconds(7_300), perSecond(undefined), perSecond(1.26)], ["512 B", "3 s", "2 hours", "–", "1.3/s"]);
+});

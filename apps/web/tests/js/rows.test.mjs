@@ -1,0 +1,142 @@
+/** The list: patched in place, never older than what was seen, never moved under the pointer. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Rows } from "../../assets/app/pages/products/rows.js";
+
+const product = (id, version = 1, more = {}) => ({ id, version, name: id, sku: null, sellerId: "s1", category: "x", price: 1, stock: 5, lowStock: false, ...more });
+const created = (p) => ({ type: "ProductCreated", subject: p.id, sellerid: p.sellerId, data: { version: p.version, product: p } });
+const updated = (p) => ({ type: "ProductUpdated", subject: p.id, sellerid: p.sellerId, data: { version: p.version, product: p } });
+const deleted = (p, version) => ({ type: "ProductDeleted", subject: p.id, sellerid: p.sellerId, data: { version, product: p } });
+
+async function listOf(...items) {
+  const rows = new Rows(async () => ({ items, nextCursor: null }));
+  await rows.start({ sort: "-createdAt" });
+  return rows;
+}
+
+test("a change touches its row and moves nothing", async () => {
+  const rows = await listOf(product("a"), product("b"));
+  const ids = rows.ids.value;
+  rows.apply([updated(product("b", 2, { stock: 1 }))], true);
+  assert.equal(rows.row("b").value.product.stock, 1);
+  assert.equal(rows.row("a").value.changed, 0);
+  assert.equal(rows.ids.value, ids);
+});
+
+test("what is older than what is there is ignored", async () => {
+  const rows = await listOf(product("a", 5));
+  rows.apply([updated(product("a", 4, { stock: 0 }))], true);
+  assert.equal(rows.row("a").value.product.version, 5);
+});
+
+test("a page that was read before an event does not undo it", async () => {
+  let answer;
+  const rows = new Rows(() => new Promise((resolve) => (answer = resolve)));
+  const started = rows.start({ sort: "-createdAt" });
+  rows.apply([updated(product("a", 2, { stock: 1 })), deleted(product("b"), 2)], true);
+  answer({ items: [product("a"), product("b"), product("c")], nextCursor: null });
+  await started;
+  assert.deepEqual(rows.ids.value, ["a", "c"]);
+  assert.equal(rows.row("a").value.product.stock, 1);
+});
+
+test("new ones come in on top, unless someone is at work", async () => {
+  const rows = await listOf(product("a"));
+  rows.apply([created(product("b")), created(product("c"))], true);
+  assert.deepEqual(rows.ids.value, ["c", "b", "a"]);
+  rows.apply([created(product("d"))], false);
+  assert.deepEqual(rows.ids.value, ["c", "b", "a"]);
+  assert.equal(rows.waiting.value, 1);
+});
+
+test("a list in another order is not moved at all", async () => {
+  const rows = await listOf(product("b"));
+  await rows.start({ sort: "name" });
+  rows.apply([created(product("a"))], true);
+  assert.deepEqual(rows.ids.value, ["b"]);
+  assert.equal(rows.waiting.value, 1);
+});
+
+test("another seller's product is no news", async () => {
+  const rows = await listOf(product("a"));
+  await rows.start({ sort: "-createdAt", sellerId: "s1" });
+  rows.apply([created(product("z", 1, { sellerId: "s2" }))], true);
+  assert.equal(rows.waiting.value, 0);
+  assert.deepEqual(rows.ids.value, ["a"]);
+});
+
+test("a flood of new products reads the first page anew, and stays bounded", async () => {
+  let reads = 0;
+  const rows = new Rows(async () => {
+    reads += 1;
+    return { items: [product("a")], nextCursor: null };
+  });
+  await rows.start({ sort: "-createdAt" });
+  for (let i = 0; i < 5_000; i += 1) rows.apply([created(product(`n${i}`))], true);
+  assert.ok(rows.ids.value.length <= 501, `${rows.ids.value.length} rows`);
+  assert.ok(rows.recent.size <= 2_000);
+  assert.ok(reads >= 2);
+});
+
+test("our own adjustment is not counted twice when its event comes first", async () => {
+  const rows = await listOf(product("a", 1, { stock: 5 }));
+  const shown = () => rows.row("a").value.product.stock + rows.row("a").value.pending;
+  rows.expect("a", 3);
+  assert.equal(shown(), 8);
+  rows.apply([updated(product("a", 2, { stock: 8 }))], true);
+  assert.equal(shown(), 8);
+  rows.update(product("a", 2, { stock: 8 }));
+  rows.expect("a", 0);
+  assert.equal(shown(), 8);
+});
+
+test("what others did meanwhile is there once ours is settled, also when it was refused", async () => {
+  const rows = await listOf(product("a", 1, { stock: 5 }));
+  rows.expect("a", -3);
+  rows.apply([updated(product("a", 2, { stock: 1 }))], true);
+  rows.expect("a", 0);
+  assert.equal(rows.row("a").value.product.stock, 1);
+});
+
+test("a deleted row stays until it is swept, and not where someone is", async () => {
+  const rows = await listOf(product("a"), product("b"));
+  rows.apply([deleted(product("a"), 2), deleted(product("b"), 2)], true);
+  assert.ok(rows.row("a").value.gone);
+  rows.sweep((id) => id === "b");
+  assert.deepEqual(rows.ids.value, ["b"]);
+});
+
+test("undo puts the row back to its place", async () => {
+  const rows = await listOf(product("a"), product("b"), product("c"));
+  const back = rows.hide("b");
+  assert.deepEqual(rows.ids.value, ["a", "c"]);
+  await rows.reload();
+  assert.deepEqual(rows.ids.value, ["a", "c"], "a reload does not bring back what is about to be deleted");
+  back();
+  assert.deepEqual(rows.ids.value, ["a", "b", "c"]);
+});
+
+test("pages follow each other, and a product on two of them is shown once", async () => {
+  const pages = [{ items: [product("a"), product("b")], nextCursor: "2" }, { items: [product("b"), product("c")], nextCursor: null }];
+  const asked = [];
+  const rows = new Rows(async (query) => {
+    asked.push(query.cursor);
+    return pages[query.cursor ? 1 : 0];
+  });
+  await rows.start({ sort: "name" });
+  await rows.loadMore();
+  await rows.loadMore();
+  assert.deepEqual(rows.ids.value, ["a", "b", "c"]);
+  assert.deepEqual(asked, [undefined, "2"]);
+});
+
+test("an answer to an older question is dropped", async () => {
+  const answers = [];
+  const rows = new Rows(() => new Promise((resolve) => answers.push(resolve)));
+  const first = rows.start({ sort: "name", q: "l" });
+  const second = rows.start({ sort: "name", q: "la" });
+  answers[1]({ items: [product("new")], nextCursor: null });
+  answers[0]({ items: [product("old")], nextCursor: null });
+  await Promise.all([first, second]);
+  assert.deepEqual(rows.ids.value, ["new"]);
+});

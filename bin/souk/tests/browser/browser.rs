@@ -1,0 +1,247 @@
+//! What a person does with a browser. Whatever is looked for is waited for.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+use souk_browser::{Driver, Node};
+
+use crate::support::eventually;
+
+/// Keys that are no letters, as WebDriver names them.
+pub mod keys {
+    pub const TAB: char = '\u{E004}';
+    pub const ENTER: char = '\u{E007}';
+    pub const ESCAPE: char = '\u{E00C}';
+    pub const CONTROL: char = '\u{E009}';
+}
+
+/// What a console may say without failing the test.
+type Tolerated = fn(&str) -> bool;
+
+/// An open browser with one tab. When it is dropped, its console must not have complained.
+pub struct Browser {
+    driver: Driver,
+    tolerated: Vec<Tolerated>,
+}
+
+impl Browser {
+    /// Opens a page and waits until it can be used.
+    pub fn open(url: &str) -> Self {
+        let browser =
+            Self { driver: Driver::start().unwrap_or_else(|error| panic!("{error}")), tolerated: Vec::new() };
+        browser.visit(url);
+        browser
+    }
+
+    /// Lets the console say what `tolerated` takes, such as the network's own words about a refusal that is tested.
+    #[must_use]
+    pub fn tolerating(mut self, tolerated: Tolerated) -> Self {
+        self.tolerated.push(tolerated);
+        self
+    }
+
+    /// Goes to an address and waits until the page can be used.
+    pub fn visit(&self, url: &str) {
+        self.must(self.driver.command("POST", "/url", &json!({"url": url})));
+        self.wait_ready();
+    }
+
+    pub fn reload(&self) {
+        self.must(self.driver.command("POST", "/refresh", &json!({})));
+        self.wait_ready();
+    }
+
+    fn wait_ready(&self) {
+        eventually("the page can be used", || {
+            let ready = self.driver.script("return document.documentElement.dataset.ready", &[]).ok()?;
+            (ready == "true").then_some(())
+        });
+    }
+
+    /// Goes where nothing of souk is.
+    pub fn leave(&self) {
+        self.must(self.driver.command("POST", "/url", &json!({"url": "about:blank"})));
+    }
+
+    /// Waits until nothing is being fetched, moved or drawn any more.
+    pub fn settle(&self) {
+        eventually("the page is at rest", || {
+            let rest = self.later(
+                "const quiet = () => document.getAnimations()
+                   // What never ends, such as a dot that breathes, is no change.
+                   .every((a) => a.playState !== 'running' || a.effect.getComputedTiming().iterations === Infinity)
+                   && !document.querySelector('.skeleton, [aria-busy=true]');
+                 requestAnimationFrame(() => requestAnimationFrame(() => done(quiet())));",
+            );
+            (rest == true).then_some(())
+        });
+    }
+
+    /// Goes to a page of the dashboard by its link in the navigation, and waits for its heading.
+    pub fn go(&self, page: &str) {
+        self.click("link", &format!("{page}…"));
+        self.find("heading", page);
+    }
+
+    /// Waits for something of that role and name; `…` at the end of a name stands for anything.
+    pub fn find(&self, role: &str, name: &str) -> Node {
+        eventually(&format!("{role} {name:?}"), || self.look(role, name).into_iter().next())
+    }
+
+    /// Returns everything of that role and name that is there now.
+    pub fn look(&self, role: &str, name: &str) -> Vec<Node> {
+        // A page that is being replaced has nothing.
+        souk_browser::find(&self.driver, role, name).unwrap_or_default()
+    }
+
+    /// Waits until nothing of that role and name is there.
+    pub fn gone(&self, role: &str, name: &str) {
+        eventually(&format!("no {role} {name:?} any more"), || {
+            self.look(role, name).is_empty().then_some(())
+        });
+    }
+
+    /// Waits until the input of that name holds `value`.
+    pub fn holds(&self, role: &str, name: &str, value: &str) {
+        let mut last = String::new();
+        eventually(&format!("{role} {name:?} holds {value:?}"), || {
+            last = self.look(role, name).first()?.value.clone();
+            (last == value).then_some(())
+        });
+    }
+
+    /// Waits until the words are somewhere in what the page shows.
+    pub fn reads(&self, words: &str) {
+        eventually(&format!("the page says {words:?}"), || self.text().contains(words).then_some(()));
+    }
+
+    /// Returns what the page shows, as text.
+    pub fn text(&self) -> String {
+        let text = self.driver.script("return document.body.innerText", &[]).unwrap_or_default();
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Presses the pointer's button on something.
+    pub fn click(&self, role: &str, name: &str) {
+        let (x, y) = eventually(&format!("{role} {name:?} can be clicked"), || {
+            // Between being found and being looked at it may be drawn anew.
+            self.look(role, name).first()?.hit(&self.driver).ok()?
+        });
+        self.must(souk_browser::click(&self.driver, x, y));
+    }
+
+    /// Takes the pointer away from everything: what it points at keeps still.
+    pub fn point_away(&self) {
+        self.must(souk_browser::point(&self.driver, 1, 1));
+    }
+
+    /// Presses and releases keys, one after the other.
+    pub fn press(&self, keys: &str) {
+        self.must(souk_browser::press(&self.driver, keys));
+    }
+
+    /// Puts `text` in place of what the input of that name holds.
+    pub fn fill(&self, role: &str, name: &str, text: &str) {
+        self.click(role, name);
+        self.must(souk_browser::chord(&self.driver, keys::CONTROL, 'a'));
+        self.press(text);
+    }
+
+    /// Chooses an option by its words, with the keyboard.
+    pub fn choose(&self, name: &str, option: &str) {
+        self.must_do(&self.find("combobox", name), "function() { this.focus() }");
+        self.press(option);
+        self.press(&keys::TAB.to_string());
+    }
+
+    /// Presses Tab until something with that name has the focus; `…` at its end stands for anything.
+    pub fn tab_to(&self, name: &str) {
+        /// More stops than any page has before what a test looks for.
+        const STOPS: usize = 60;
+        let mut seen = Vec::new();
+        for _ in 0..STOPS {
+            self.press(&keys::TAB.to_string());
+            let at = self.focused();
+            let there = name.strip_suffix('…').map_or(at == name, |beginning| at.starts_with(beginning));
+            if there {
+                return;
+            }
+            seen.push(at);
+        }
+        panic!("Tab does not come to {name:?}, only to {seen:?}");
+    }
+
+    /// Returns the name of what has the focus.
+    pub fn focused(&self) -> String {
+        self.must(souk_browser::focused(&self.driver)).map(|node| node.name).unwrap_or_default()
+    }
+
+    fn must_do(&self, node: &Node, function: &str) {
+        self.must(node.call(&self.driver, function, &[]));
+    }
+
+    /// Runs the body of a function in the page.
+    pub fn script(&self, body: &str) -> Value {
+        self.must(self.driver.script(body, &[]))
+    }
+
+    /// Runs the body of a function that hands its result to `done`.
+    pub fn later(&self, body: &str) -> Value {
+        let body = format!("const done = arguments[arguments.length - 1]; {body}");
+        self.must(self.driver.async_script(&body, &[]))
+    }
+
+    /// Sets what the reader's system prefers: `light` or `dark`; nothing moves.
+    pub fn prefer(&self, scheme: &str) {
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}
+        ]);
+        self.must(self.driver.devtools("Emulation.setEmulatedMedia", &json!({"features": features})));
+    }
+
+    /// Makes the window as wide and high as a screen of that size.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.must(self.driver.devtools("Emulation.setDeviceMetricsOverride", &size));
+    }
+
+    /// Returns what the console complained of since the last time.
+    pub fn complaints(&self) -> Vec<String> {
+        let entries = self.must(self.driver.console());
+        let bad = entries.iter().filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING");
+        let words = bad.map(|entry| format!("{} {}", entry["source"], entry["message"]));
+        words.filter(|words| !self.tolerated.iter().any(|tolerated| tolerated(words))).collect()
+    }
+
+    fn must<T>(&self, outcome: Result<T, String>) -> T {
+        outcome.unwrap_or_else(|error| panic!("the browser refuses: {error}"))
+    }
+
+    /// Keeps a picture of the page, and returns where.
+    fn picture(&self) -> Option<String> {
+        let picture = self.driver.devtools("Page.captureScreenshot", &json!({"format": "png"})).ok()?;
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("test").replace("::", "-");
+        let path = (0..).map(|n| folder.join(format!("{name}-{n}.png"))).find(|path| !path.exists())?;
+        std::fs::write(&path, BASE64.decode(picture["data"].as_str()?).ok()?).ok()?;
+        Some(path.display().to_string())
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let complaints = self.driver.console().unwrap_or_default();
+            eprintln!("what the page showed:\n{}\nwhat its console said: {complaints:#?}", self.text());
+            if let Some(path) = self.picture() {
+                eprintln!("a picture of it: {path}");
+            }
+            return;
+        }
+        let complaints = self.complaints();
+        assert!(complaints.is_empty(), "the console complains: {complaints:#?}");
+    }
+}

@@ -1,0 +1,28 @@
+//! The dashboard in a real browser: Debian's Chromium, moved by a real pointer and a real keyboard, that finds things as a
+//! screen reader does, by role and accessible name.
+//!
+//! Each test starts a souk of its own on free ports, and browsers with profiles of their own. They take turns: a browser
+//! takes a core, and there may be two. When a browser is closed, whatever its console complained of fails the test, a
+//! violated Content-Security-Policy too.
+//!
+//! - `products`: creating, editing, conflicts, deleting, with the pointer and with the keyboard alone; the seller switch.
+//! - `live`: toasts, the history, a server that is killed under an open page.
+//! - `burst`: more events than anybody reads.
+//! - `pages`: every page for everybody: accessibility, narrow screens, a console without complaints, one port for all.
+//! - `planted`: bugs that these checks have to find.
+//!
+//! `browser` is what a person does, over `souk-browser`; `shop` is what there is to see.
+
+mod axe;
+mod browser;
+mod burst;
+mod live;
+mod pages;
+mod planted;
+mod products;
+mod shop;
+mod tamper;
+
+#[allow(dead_code, unused_imports, reason = "shared with `tests/it`, which uses the rest")]
+#[path = "../it/support/mod.rs"]
+mod support;

@@ -1,0 +1,46 @@
+//! What comes from another system.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ProductId, Reference, Replacement, SellerId, Timestamp};
+
+/// A product as it stands in another system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The id that it has, or gets, here.
+    pub id: ProductId,
+    /// The seller.
+    pub seller_id: SellerId,
+    /// Everything else.
+    pub fields: Replacement,
+    /// When it was created there, where that is known.
+    pub created_at: Option<Timestamp>,
+    /// When it last changed there, where that is known.
+    pub updated_at: Option<Timestamp>,
+    /// Where it comes from.
+    pub migration: Migration,
+}
+
+/// Marks what was not decided here but taken over from another system.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Migration {
+    /// The name of the source, such as `app.products`.
+    pub source: Reference,
+    /// In which step it came.
+    pub phase: Phase,
+}
+
+/// The step of a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// What was there: nobody is told of stock that was low before.
+    Copy,
+    /// A change in the source while both systems run: crossings are told as ever.
+    Follow,
+}
+
+impl Phase {
+    /// All steps.
+    pub const ALL: [Phase; 2] = [Self::Copy, Self::Follow];
+}
