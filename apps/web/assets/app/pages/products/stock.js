@@ -1,5 +1,5 @@
 /** Stock of a row: less, the figure (which can be typed over), more. */
-import { html, useEffect, useRef, useState } from "../../html.js";
+import { html, useLayoutEffect, useRef, useState } from "../../html.js";
 import { count } from "../../format.js";
 import { Icon } from "../../ui/icons.js";
 import { parseStock } from "./adjuster.js";
@@ -12,7 +12,8 @@ export function StockControl({ id, name, stock, tab, disabled, act }) {
   const input = useRef(null);
   // Leaving by Escape must not save what is left behind.
   const dropped = useRef(false);
-  useEffect(() => {
+  // Before the next key: a selection that came later would have it replace the digits typed so far.
+  useLayoutEffect(() => {
     if (draft && draft.text === String(draft.from)) input.current.select();
   }, [draft === null]);
 
