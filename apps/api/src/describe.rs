@@ -194,7 +194,7 @@ fn ordered() -> Value {
 pub(crate) fn example(answer: fn(&[Applied]) -> Answer) -> Value {
     let event = souk_events::decode(souk_events::fixture(EventType::ProductUpdated).as_bytes());
     let product = event.expect("fixtures are events").product;
-    let applied = Applied { product: Arc::clone(&product), previous_stock: Stock::new(10) };
+    let applied = Applied { product: Arc::clone(&product), previous_stock: Stock::new(10), changed: true };
     serde_json::from_slice(&answer(&[applied]).body).expect("answers are JSON")
 }
 
