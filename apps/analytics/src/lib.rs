@@ -19,5 +19,5 @@ mod routes;
 #[cfg(test)]
 mod testing;
 
-pub use analytics::{Analytics, AnalyticsDeps};
+pub use analytics::{Analytics, AnalyticsDeps, contract};
 pub use config::AnalyticsConfig;

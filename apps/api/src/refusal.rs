@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use souk_domain::{ProductId, Rejection, Stock};
-use souk_http::{Code, FieldError, Problem};
+use souk_http::{Code, FaultCode, FieldError, Problem};
 use souk_ports::{ErrorKind, ExecuteError, PortError, Refusal};
 
 use crate::fields;
@@ -101,13 +101,13 @@ fn of_rejection(rejection: &Rejection) -> Problem {
         ),
         Rejection::TooMuchStock { .. } => fields::invalid(vec![FieldError::new(
             "/delta",
-            "range",
+            FaultCode::Range,
             format!("would take the stock above {}: {rejection}", Stock::MAX.get()),
         )]),
         Rejection::ReadOnly { fields, .. } => {
             let fault = |name| {
                 let detail = "is read-only and differs from what is there: leave it out, or read it again";
-                FieldError::new(format!("/{name}"), "read-only", detail)
+                FieldError::new(format!("/{name}"), FaultCode::ReadOnly, detail)
             };
             fields::invalid(fields.iter().map(|field| fault(field.name())).collect())
         }

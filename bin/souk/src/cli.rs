@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use souk_domain::EventType;
 
 mod flags;
 mod migrate;
@@ -147,6 +148,22 @@ docs/migrating.md is the guide.")]
     /// Shows each setting with its value and where it came from, secrets hidden
     #[command(after_help = "Example:\n  souk config --env-file production.env --json")]
     Config(ConfigArgs),
+    /// Prints the calls of the services as OpenAPI, as they serve it at /openapi.json
+    #[command(after_help = "\
+Example:
+  souk openapi > souk.openapi.json
+  souk openapi --service api
+
+It needs no settings and nothing that runs. A page to read and try the calls is at /docs of every service.")]
+    Openapi(OpenapiArgs),
+    /// Prints topics and event stream as AsyncAPI, as every service serves it at /asyncapi.json
+    #[command(after_help = "\
+Example:
+  souk asyncapi > souk.asyncapi.json
+  souk asyncapi --event LowStockWarning
+
+With --event it prints the JSON Schema of that event alone. It needs no settings and nothing that runs.")]
+    Asyncapi(AsyncapiArgs),
     /// Shows the version
     #[command(after_help = "Example:\n  souk version --json")]
     Version(VersionArgs),
@@ -245,6 +262,20 @@ pub struct ConfigArgs {
     /// Prints the settings as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct OpenapiArgs {
+    /// Only what this service serves
+    #[arg(long, value_name = "SERVICE", value_parser = ["api", "notifications", "analytics", "web"])]
+    pub service: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AsyncapiArgs {
+    /// Prints the JSON Schema of this type of event in place of the document
+    #[arg(long, value_name = "TYPE", value_parser = EventType::ALL.map(EventType::as_str))]
+    pub event: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

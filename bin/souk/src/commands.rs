@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod contracts;
 pub mod doctor;
 pub mod load;
 pub mod migrate;

@@ -27,11 +27,12 @@ use crate::settings::{Role, Settings};
 
 mod about;
 mod connections;
+pub mod contract;
 mod dashboard;
 mod distributed;
 mod embedded;
 mod engines;
-mod listeners;
+pub mod listeners;
 mod parts;
 pub mod probes;
 mod services;
