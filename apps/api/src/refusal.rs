@@ -19,6 +19,11 @@ pub(crate) fn of_call(error: ExecuteError) -> Problem {
 pub(crate) fn of_order(error: ExecuteError) -> Problem {
     of(error, |refusals| {
         let Some(first) = refusals.first() else { return Problem::internal("rejected without a refusal") };
+        let mut problems = refusals.iter().map(|refusal| of_rejection(&refusal.rejection));
+        if let Some(broken) = problems.find(|problem| problem.code() == Code::Internal) {
+            // A line that no order can have: the cause is for the log.
+            return broken;
+        }
         let lines = refusals.iter().map(|refusal| {
             let error = of_rejection(&refusal.rejection);
             let pointer = format!("/items/{}", refusal.index);
