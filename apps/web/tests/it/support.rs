@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
-use http::Request;
 use http::request::Builder;
+use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use souk_contract_check::{Calls, Exchange};
 use souk_domain::Timestamp;
@@ -90,8 +90,11 @@ pub async fn call(app: &Router, request: Builder) -> (Response, Bytes) {
     let (method, target) = (request.method().clone(), request.uri().to_string());
     let mut response = app.clone().oneshot(request).await.expect("it answers always");
     let body = std::mem::take(response.body_mut()).collect().await.expect("the body is in memory").to_bytes();
-    // The page's files are no interface for programs.
-    if !target.starts_with("/assets") {
+    // The page and its files are no interface for programs.
+    let html =
+        response.headers().get("content-type").is_some_and(|is| is.as_bytes().starts_with(b"text/html"));
+    let page = target == "/" && (html || response.status() == StatusCode::NOT_MODIFIED);
+    if !page && !target.starts_with("/assets") {
         CONTRACT.check(&Exchange {
             method: method.as_str(),
             target: &target,
