@@ -5,6 +5,7 @@ pub mod config;
 pub mod doctor;
 pub mod load;
 pub mod migrate;
+pub mod moving;
 mod progress;
 pub mod up;
 pub mod verify;

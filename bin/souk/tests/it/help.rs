@@ -2,7 +2,7 @@
 
 use crate::support::run_souk;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "up",
     "api",
     "notifications",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 11] = [
     "verify",
     "audit",
     "migrate",
+    "move",
     "config",
     "version",
 ];
