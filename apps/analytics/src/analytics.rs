@@ -85,7 +85,7 @@ impl Shared {
 
 /// The analytics service.
 pub struct Analytics {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// Taken by `run`.
     requests: mpsc::Receiver<FlushRequest>,
     app: Mutex<Option<App>>,

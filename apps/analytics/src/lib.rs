@@ -11,6 +11,7 @@
 pub mod aggregates;
 mod analytics;
 pub mod archive;
+mod catch_up;
 mod config;
 mod consumer;
 mod health;

@@ -9,13 +9,15 @@ use souk_domain::EventType;
 
 mod flags;
 mod migrate;
+mod moving;
 
 pub use flags::{
-    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, MigrateSettings, NotificationsSettings,
-    SettingFlags, StoreSettings, UpSettings, WebSettings,
+    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, MigrateSettings, MoveSettings,
+    NotificationsSettings, SettingFlags, StoreSettings, UpSettings, WebSettings,
 };
 
 pub use migrate::{MigrateArgs, MigrateStep, StepArgs};
+pub use moving::{Backend, MoveArgs};
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";
 
@@ -30,6 +32,7 @@ Examples:
   souk audit                            proves catalog, log, aggregates and archive equal
   souk doctor                           looks at everything it stands on
   souk migrate plan                     shows what it takes to take a shop's table over
+  souk move --to distributed            moves the whole shop to Postgres, Kafka, DynamoDB and S3
 
 Settings come from flags, the environment, ./.env and defaults, in this order; `souk config` shows them all.
 Exit codes: 0 done, 1 the check found a fault, 2 wrong use, 3 could not reach what it needs.";
@@ -145,6 +148,9 @@ Example:
 The source is only read. Every step may be broken off and repeated; what each did is in the folder that --state names. \
 docs/migrating.md is the guide.")]
     Migrate(MigrateArgs),
+    /// Moves the whole shop between the embedded engines and Postgres, Kafka, DynamoDB and S3, and audits it there
+    #[command(after_help = moving::HELP)]
+    Move(MoveArgs),
     /// Shows each setting with its value and where it came from, secrets hidden
     #[command(after_help = "Example:\n  souk config --env-file production.env --json")]
     Config(ConfigArgs),

@@ -6,6 +6,7 @@ pub mod contracts;
 pub mod doctor;
 pub mod load;
 pub mod migrate;
+pub mod moving;
 mod progress;
 pub mod up;
 pub mod verify;

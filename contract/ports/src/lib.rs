@@ -15,6 +15,7 @@ mod event_log;
 mod event_store;
 pub mod fault;
 mod finding;
+mod moving;
 mod source;
 
 pub use catalog::{
@@ -32,6 +33,7 @@ pub use event_store::{
     Measures, RecentPage, RecentQuery, RefusedItem, Window,
 };
 pub use finding::{Finding, Findings, Level, clock_skew};
+pub use moving::{Holds, Milestone, MoveSource, MoveTarget, MovedEvent, StoredAnswer};
 pub use source::{
     KeyType, RowCount, SharedSkus, Source, SourceColumn, SourceIdentity, SourceQuery, SourceRow, SourceTable,
 };

@@ -22,6 +22,7 @@ mod error;
 mod event_store;
 mod list;
 mod log;
+mod moving;
 mod readers;
 mod retention;
 mod rows;
@@ -48,6 +49,7 @@ use crate::committer::{Committer, CommitterParts};
 pub use crate::error::OpenError;
 pub use crate::event_store::{AnalyticsDb, EmbeddedEventStore};
 use crate::log::{EmbeddedEventLog, LogState};
+pub use crate::moving::{EmbeddedMoveSource, EmbeddedMoveTarget};
 use crate::readers::Readers;
 use crate::retention::Retention;
 use crate::search::Indexer;
@@ -70,6 +72,8 @@ pub struct EmbeddedConfig {
     pub recent_retention: Duration,
     /// Most bytes that `souk.db` may take; `None`: as many as the disk has.
     pub max_bytes: Option<u64>,
+    /// Opens a folder in spite of a move into it that is not finished: for the move itself.
+    pub moving: bool,
 }
 
 impl EmbeddedConfig {
@@ -82,6 +86,7 @@ impl EmbeddedConfig {
             log_retention: week,
             recent_retention: week,
             max_bytes: None,
+            moving: false,
         }
     }
 }
@@ -123,6 +128,9 @@ impl Embedded {
         let path = dir.join("souk.db");
         let error = |e| OpenError::sqlite(&path, e);
         let connection = sqlite::open_writer(&path, &SCHEMA, "FULL")?;
+        if !config.moving && moving::is_unfinished(&connection).map_err(error)? {
+            return Err(OpenError::HalfMoved { path: dir.clone() });
+        }
         prepare_writer(&connection, config.max_bytes).map_err(error)?;
         let identity = identity(&connection, &*ids).map_err(error)?;
         let state = LogState::load(&connection).map_err(error)?;

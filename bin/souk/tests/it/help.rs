@@ -2,7 +2,7 @@
 
 use crate::support::run_souk;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "up",
     "api",
     "notifications",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 13] = [
     "verify",
     "audit",
     "migrate",
+    "move",
     "config",
     "openapi",
     "asyncapi",

@@ -31,6 +31,7 @@ mod index;
 mod keys;
 mod list;
 mod migrate;
+mod moving;
 mod queue;
 mod readers;
 mod resolve;
@@ -56,6 +57,7 @@ use crate::catalog::PostgresCatalog;
 pub use crate::config::PostgresConfig;
 pub use crate::connect::ConnectError;
 use crate::connect::{Role, Server};
+pub use crate::moving::{PgMove, StoredMove};
 use crate::readers::Readers;
 use crate::shared::Shared;
 pub use crate::source::PgSource;
@@ -93,6 +95,12 @@ impl Postgres {
         config.validate().map_err(|what| server.refused(&what))?;
         let session = server.open(Role::Other).await?;
         migrate::migrate(&session.client, &server).await?;
+        if moving::is_unfinished(&session.client).await.map_err(|error| server.explain(&error))? {
+            return Err(server.refused(
+                "holds a part of a shop that is moving there: run `souk move --to distributed` again until it is done, \
+                 or use another database",
+            ));
+        }
         drop(session);
         let (answers, given) = mpsc::unbounded_channel();
         let committed = Arc::new(Notify::new());
