@@ -2,7 +2,7 @@
 
 use crate::support::run_souk;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "up",
     "api",
     "notifications",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 14] = [
     "load",
     "verify",
     "audit",
+    "doctor",
     "migrate",
     "move",
     "config",
