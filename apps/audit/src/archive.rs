@@ -188,6 +188,10 @@ pub struct Rows<'a>(Sorted<'a>);
 
 impl Rows<'_> {
     /// Returns the next offset and its event.
+    ///
+    /// # Errors
+    /// When a temporary file cannot be read.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend what it returns")]
     pub fn next(&mut self) -> Result<Option<(Offset, &[u8])>> {
         Ok(self.0.next()?.map(|record| {
             let mut fields = Fields(record);

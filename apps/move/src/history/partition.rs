@@ -173,7 +173,7 @@ impl<'a> PartitionReader<'a> {
                 .with_context(|| format!("object {key} of the archive cannot be read"))?;
             let end = opened.footer.next_offset;
             if end > self.read {
-                let mut spool = Spool::new(end)?;
+                let mut spool = Spool::fill(end)?;
                 let mut rows = opened.rows()?;
                 while let Some((offset, event)) = rows.next()? {
                     if offset >= self.read && offset < self.end {
@@ -215,7 +215,8 @@ fn parse(key: &str, folder: &str) -> Option<(Offset, i64)> {
 }
 
 impl Spool {
-    fn new(end: Offset) -> Result<SpoolWriter> {
+    /// Begins one for an object that ends at `end`.
+    fn fill(end: Offset) -> Result<SpoolWriter> {
         let file = tempfile::tempfile().context("no temporary file: set TMPDIR to a folder")?;
         Ok(SpoolWriter { rows: BufWriter::new(file), count: 0, end })
     }

@@ -79,7 +79,8 @@ impl Teller {
     }
 
     pub fn begin(&mut self, from: &str, to: &str) {
-        (from.clone_into(&mut self.from), to.clone_into(&mut self.to));
+        from.clone_into(&mut self.from);
+        to.clone_into(&mut self.to);
         self.say("from", from);
         self.say("to", to);
     }
