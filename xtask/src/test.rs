@@ -4,6 +4,7 @@
 //! or are broken off. A test that is ignored counts as a failure: what cannot run here has to say why, not pass in
 //! silence.
 
+mod contract_tools;
 mod count;
 mod needs;
 
@@ -47,6 +48,7 @@ enum Source {
 /// When something that the tests need is missing; names it and the remedy.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
     needs::check()?;
+    let contract_tools = contract_tools::install()?;
     let began = Instant::now();
     let running = Arc::new(AtomicU32::new(0));
     let interrupt = {
@@ -69,7 +71,9 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
             Source::Own => Servers::start(scratch.path(), &Kind::ALL, options)?,
             Source::Environment => Servers::default(),
         };
-        let child = cargo(args, &[], &servers.env(), Stdio::piped(), &running)?;
+        let mut env = servers.env();
+        env.push((contract_tools::VARIABLE, contract_tools));
+        let child = cargo(args, &[], &env, Stdio::piped(), &running)?;
         let outcome = read(child)?;
         running.store(0, Ordering::SeqCst);
         outcome

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use object_store::ObjectStore;
 use parking_lot::Mutex;
+use souk_http::openapi::Contract;
 use souk_http::{App, Cors, Metrics, Service, Shutdown};
 use souk_ports::{Clock, EventLog, EventStore};
 use tokio::sync::mpsc;
@@ -22,6 +23,14 @@ const OBSERVE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Flushes that may wait to be noticed; they are noticed within milliseconds.
 const FLUSH_QUEUE: usize = 64;
+
+/// The consumers by name, in the order in which they are shown.
+pub(crate) const CONSUMERS: [&str; 3] = ["recent", "aggregates", "archive"];
+
+/// Returns what the service promises.
+pub fn contract() -> Contract {
+    routes::routes().into_contract()
+}
 
 /// What analytics works with.
 pub struct AnalyticsDeps {
@@ -76,7 +85,7 @@ impl Shared {
 
 /// The analytics service.
 pub struct Analytics {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// Taken by `run`.
     requests: mpsc::Receiver<FlushRequest>,
     app: Mutex<Option<App>>,
@@ -88,7 +97,7 @@ impl Analytics {
         let AnalyticsDeps { log, store, archive, clock, backend, cors, about, config } = deps;
         let figures = ConsumerFigures::default();
         let state = |name| Arc::new(ConsumerState::new(name, &config.client_id, &figures));
-        let (recent, aggregates, archiver) = (state("recent"), state("aggregates"), state("archive"));
+        let [recent, aggregates, archiver] = CONSUMERS.map(state);
         let archive_figures = ArchiveFigures::new(clock.clone());
         let mut metrics = Metrics::new("analytics");
         metrics::register(metrics.registry(), &figures, &archive_figures);
@@ -113,7 +122,7 @@ impl Analytics {
         });
         let health = Arc::new(AnalyticsHealth::new(shared.clone()));
         let service = Service { name: "analytics", about, backend, cors, health };
-        let app = App::new(service, routes::router(shared.clone()), metrics);
+        let app = App::new(service, routes::routes().with_state(shared.clone()), metrics);
         Self { shared, requests, app: Mutex::new(Some(app)) }
     }
 

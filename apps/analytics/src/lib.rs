@@ -11,6 +11,7 @@
 pub mod aggregates;
 mod analytics;
 pub mod archive;
+mod catch_up;
 mod config;
 mod consumer;
 mod health;
@@ -19,5 +20,5 @@ mod routes;
 #[cfg(test)]
 mod testing;
 
-pub use analytics::{Analytics, AnalyticsDeps};
+pub use analytics::{Analytics, AnalyticsDeps, contract};
 pub use config::AnalyticsConfig;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use http::StatusCode;
 use souk_domain::Command;
-use souk_http::{Problem, drain};
+use souk_http::openapi::{Answer, Operation};
+use souk_http::{Code, Problem, drain};
 
 use crate::request::IdInPath;
-use crate::{Shared, etag, request};
+use crate::{Shared, describe, etag, request};
 
 /// Deletes a product; 204, and 404 the second time.
 pub(crate) async fn delete_product(
@@ -24,4 +25,13 @@ pub(crate) async fn delete_product(
     let precondition = etag::if_match(&parts.headers)?;
     shared.change(Command::Delete { id, precondition }).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Describes the call.
+pub(crate) fn operation() -> Operation {
+    Operation::new("deleteProduct", describe::PRODUCTS.0, "Deletes a product")
+        .describe("404 the second time. An id never comes back.")
+        .parameters([describe::id(), describe::if_match()])
+        .answers(Answer::new(204, "It is gone"))
+        .refuses(&[Code::NotFound, Code::PreconditionFailed, Code::OutcomeUnknown])
 }

@@ -4,6 +4,11 @@ use http::{HeaderMap, HeaderName, header};
 use souk_domain::{Precondition, Version};
 use souk_http::{Code, Problem};
 
+/// What [`tags`] takes, for contracts: `*`, or tags in quotes with commas between. A recipient has to take empty elements,
+/// and so an empty list (RFC 9110, section 5.6.1.2).
+pub(crate) const LIST_PATTERN: &str =
+    r#"^(\*|[ \t,]*((W/)?"[ \t!#-~]*"[ \t]*(,[ \t,]*(W/)?"[ \t!#-~]*"[ \t]*)*(,[ \t,]*)?)?)$"#;
+
 /// Returns the `ETag` of a version.
 pub(crate) fn of(version: Version) -> String {
     format!("\"{version}\"")
@@ -117,6 +122,35 @@ mod tests {
             let problem = if_match(&headers(header::IF_MATCH, &[value])).unwrap_err();
             assert_eq!(problem.code(), Code::MalformedRequest);
             assert!(problem.detail().contains(value) && problem.detail().contains("if-match"), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_contract_has_the_form_that_is_read() {
+        let schemas = souk_contract_check::Schemas::open(&serde_json::Value::Null);
+        let schema = serde_json::json!({"pattern": LIST_PATTERN});
+        for value in [
+            "*",
+            "\"3\"",
+            "W/\"3\"",
+            "\"3\" , \"4\"",
+            ",\"5\",,",
+            "",
+            ",",
+            "\"a b\"\t",
+            "3",
+            "\"3",
+            "\"3\" \"4\"",
+            "w/\"3\"",
+            "'3'",
+            "**",
+            "*,\"3\"",
+            "W/3",
+            "\"3\"4",
+        ] {
+            let is_read = if_match(&headers(header::IF_MATCH, &[value])).is_ok();
+            let is_described = schemas.faults(&schema, &value.into()).is_empty();
+            assert_eq!(is_read, is_described, "{value:?}");
         }
     }
 

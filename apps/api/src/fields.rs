@@ -11,8 +11,8 @@ mod value;
 use bytes::Bytes;
 use souk_http::{Code, FieldError, Problem};
 
-pub(crate) use adjustment::{adjustment, order};
-pub(crate) use product::{new_product, patch, replacement};
+pub(crate) use adjustment::{ADJUSTMENT, LINE, MAX_LINES, ORDER, adjustment, order};
+pub(crate) use product::{CHANGE, CREATE, new_product, patch, replacement};
 
 /// Faults that the detail spells out; `errors` has them all.
 const FAULTS_IN_DETAIL: usize = 3;

@@ -12,7 +12,7 @@ use crate::request::{self, X_SELLER_ID};
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Longest key taken.
-const MAX_LENGTH: usize = 255;
+pub(crate) const MAX_LENGTH: usize = 255;
 
 /// Reads `Idempotency-Key`; `answer` makes the answer that is stored and replayed.
 ///

@@ -2,12 +2,13 @@
 //!
 //! A request goes through three steps: `fields` turns its body into checked domain values and names every fault at
 //! once, the catalog carries out the command, `answer` or `refusal` turns the outcome into an answer. Each operation
-//! is a file of its own. To add one: a file with its handler, a line in [`Api::router`], flows in `tests/it`.
+//! is a file of its own. To add one: a file with its handler and its description, a line in [`routes`], flows in `tests/it`.
 
 mod adjust_stock;
 mod answer;
 mod create_product;
 mod delete_product;
+mod describe;
 mod etag;
 mod fields;
 mod get_product;
@@ -23,9 +24,9 @@ mod request;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
 use souk_domain::Command;
-use souk_http::{App, Cors, Metrics, Problem, Service};
+use souk_http::openapi::Contract;
+use souk_http::{App, Cors, Metrics, Problem, Routes, Service};
 use souk_ports::{Applied, Catalog, Clock, IdGenerator, Outcome, UnitOfWork};
 
 /// What the service needs.
@@ -65,6 +66,24 @@ impl Shared {
     }
 }
 
+/// Returns the calls, each with its description.
+fn routes() -> Routes<Arc<Shared>> {
+    Routes::new(describe::contract())
+        .get("/products", list_products::list_products, list_products::operation())
+        .post("/products", create_product::create_product, create_product::operation())
+        .get("/products/{id}", get_product::get_product, get_product::operation())
+        .put("/products/{id}", replace_product::replace_product, replace_product::operation())
+        .patch("/products/{id}", patch_product::patch_product, patch_product::operation())
+        .delete("/products/{id}", delete_product::delete_product, delete_product::operation())
+        .post("/products/{id}/stock-adjustments", adjust_stock::adjust_stock, adjust_stock::operation())
+        .post("/stock-adjustments", place_order::place_order, place_order::operation())
+}
+
+/// Returns what the service promises.
+pub fn contract() -> Contract {
+    routes().into_contract()
+}
+
 impl Api {
     /// Makes the service; it has no work of its own beside its router.
     pub fn new(deps: ApiDeps) -> Self {
@@ -81,18 +100,7 @@ impl Api {
             cors,
             health: Arc::new(health::CatalogHealth(catalog.clone())),
         };
-        let routes = Router::new()
-            .route("/products", get(list_products::list_products).post(create_product::create_product))
-            .route(
-                "/products/{id}",
-                get(get_product::get_product)
-                    .put(replace_product::replace_product)
-                    .patch(patch_product::patch_product)
-                    .delete(delete_product::delete_product),
-            )
-            .route("/products/{id}/stock-adjustments", post(adjust_stock::adjust_stock))
-            .route("/stock-adjustments", post(place_order::place_order))
-            .with_state(Arc::new(Shared { catalog, clock, ids }));
+        let routes = routes().with_state(Arc::new(Shared { catalog, clock, ids }));
         App::new(service, routes, Metrics::new("api"))
     }
 

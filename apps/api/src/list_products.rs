@@ -8,11 +8,14 @@ use axum::response::Response;
 use http::HeaderValue;
 use http::header::LINK;
 use serde::Serialize;
+use serde_json::{Value, json};
 use souk_domain::{Category, Product, SellerId, Sku, TextError, query_tokens};
-use souk_http::{Code, Params, Problem};
+use souk_events::schema::{described, nullable, object, values};
+use souk_http::openapi::{Operation, Parameter};
+use souk_http::{Code, Params, Problem, openapi};
 use souk_ports::{Answer, ProductQuery, ProductSort};
 
-use crate::{Shared, answer, refusal};
+use crate::{Shared, answer, describe, refusal};
 
 const FILTERS: [&str; 7] = ["sellerId", "category", "sku", "q", "lowStock", "sort", "limit"];
 const PARAMS: [&str; 8] = ["sellerId", "category", "sku", "q", "lowStock", "sort", "limit", "cursor"];
@@ -21,6 +24,12 @@ const PARAMS: [&str; 8] = ["sellerId", "category", "sku", "q", "lowStock", "sort
 const DEFAULT_LIMIT: usize = 50;
 /// Most products in a page: a few hundred kilobytes.
 const MAX_LIMIT: usize = 500;
+
+/// The orders by name.
+const SORTS: [(&str, ProductSort); 3] =
+    [("createdAt", ProductSort::CreatedAt), ("name", ProductSort::Name), ("stock", ProductSort::Stock)];
+/// Newest first.
+const DEFAULT_SORT: &str = "-createdAt";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,7 +58,7 @@ pub(crate) async fn list_products(
 
 fn query(params: &Params) -> Result<ProductQuery, Problem> {
     // All are read before any is refused, so that every fault is named at once.
-    let sort = sort(params.get("sort").unwrap_or("-createdAt"));
+    let sort = sort(params.get("sort").unwrap_or(DEFAULT_SORT));
     let seller_id = text(params, "sellerId", SellerId::new);
     let category = text(params, "category", Category::new);
     let sku = text(params, "sku", Sku::new);
@@ -89,17 +98,14 @@ fn sort(text: &str) -> Result<(ProductSort, bool), Problem> {
         Some(name) => (name, true),
         None => (text, false),
     };
-    let sort = match name {
-        "createdAt" => ProductSort::CreatedAt,
-        "name" => ProductSort::Name,
-        "stock" => ProductSort::Stock,
-        _ => {
+    match SORTS.iter().find(|(known, _)| *known == name) {
+        Some((_, sort)) => Ok((*sort, descending)),
+        None => {
             let expected = "createdAt, name or stock, with '-' in front for descending";
             let detail = format!("query parameter 'sort' must be {expected}, not '{text}'");
-            return Err(Problem::new(Code::MalformedRequest, detail));
+            Err(Problem::new(Code::MalformedRequest, detail))
         }
-    };
-    Ok((sort, descending))
+    }
 }
 
 fn text<T>(
@@ -138,6 +144,59 @@ fn percent_encode(target: &mut String, text: &str) {
             let _ = write!(target, "%{byte:02X}");
         }
     }
+}
+
+/// Describes the call.
+pub(crate) fn operation() -> Operation {
+    let product = describe::example(answer::changed);
+    let (more, last) =
+        (json!({"items": [product], "nextCursor": "bGFzdA"}), json!({"items": [], "nextCursor": null}));
+    Operation::new("listProducts", describe::PRODUCTS.0, "Lists products")
+        .describe(
+            "A page at a time, without counting: follow `nextCursor`, or the Link header, with the same filters and order. \
+             The search index may trail by up to a second.",
+        )
+        .parameters(PARAMS.map(parameter))
+        .answers(
+            openapi::Answer::new(200, "A page")
+                .header_at_times(openapi::LINK)
+                .json(page(), &[("page", "There is another", more), ("last", "The last one", last)])
+                .link("listProducts", "cursor", "$response.body#/nextCursor"),
+        )
+}
+
+fn page() -> Value {
+    let items = json!({"description": "Products.", "type": "array", "maxItems": MAX_LIMIT, "items": describe::product()});
+    let cursor = json!({"description": "Where the next page begins; null on the last.", "type": "string"});
+    object("A page of products.", &[("items", items), ("nextCursor", nullable(cursor))])
+}
+
+fn parameter(name: &'static str) -> Parameter {
+    let text = |description: &str| json!({"description": description, "type": "string"});
+    let (schema, example) = match name {
+        "sellerId" => (described(values::seller_id(), "Of this seller."), json!("seller1")),
+        "category" => (described(values::category(), "In this category."), json!("general")),
+        "sku" => (described(values::sku(), "With this sku."), json!("85123A")),
+        "q" => (
+            text("With every word given, as the beginning of a word of name or sku, without case."),
+            json!("lant"),
+        ),
+        "lowStock" => (json!({"description": "Whether their stock is low.", "type": "boolean"}), json!(true)),
+        "sort" => {
+            let orders: Vec<String> =
+                SORTS.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]).collect();
+            let schema = json!({
+                "description": "By what, with '-' in front for descending.",
+                "enum": orders,
+                "default": DEFAULT_SORT,
+            });
+            (schema, json!("-stock"))
+        }
+        "limit" => (openapi::limit(DEFAULT_LIMIT, MAX_LIMIT), json!(20)),
+        "cursor" => (openapi::cursor(), json!("bGFzdA")),
+        other => unreachable!("the parameter {other} is not described"),
+    };
+    Parameter::query(name, schema, example)
 }
 
 #[cfg(test)]

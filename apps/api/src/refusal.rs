@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use souk_domain::{ProductId, Rejection, Stock};
-use souk_http::{Code, FieldError, Problem};
+use souk_http::{Code, FaultCode, FieldError, Problem};
 use souk_ports::{ErrorKind, ExecuteError, PortError, Refusal};
 
 use crate::fields;
@@ -19,6 +19,11 @@ pub(crate) fn of_call(error: ExecuteError) -> Problem {
 pub(crate) fn of_order(error: ExecuteError) -> Problem {
     of(error, |refusals| {
         let Some(first) = refusals.first() else { return Problem::internal("rejected without a refusal") };
+        let mut problems = refusals.iter().map(|refusal| of_rejection(&refusal.rejection));
+        if let Some(broken) = problems.find(|problem| problem.code() == Code::Internal) {
+            // A line that no order can have: the cause is for the log.
+            return broken;
+        }
         let lines = refusals.iter().map(|refusal| {
             let error = of_rejection(&refusal.rejection);
             let pointer = format!("/items/{}", refusal.index);
@@ -101,13 +106,13 @@ fn of_rejection(rejection: &Rejection) -> Problem {
         ),
         Rejection::TooMuchStock { .. } => fields::invalid(vec![FieldError::new(
             "/delta",
-            "range",
+            FaultCode::Range,
             format!("would take the stock above {}: {rejection}", Stock::MAX.get()),
         )]),
         Rejection::ReadOnly { fields, .. } => {
             let fault = |name| {
                 let detail = "is read-only and differs from what is there: leave it out, or read it again";
-                FieldError::new(format!("/{name}"), "read-only", detail)
+                FieldError::new(format!("/{name}"), FaultCode::ReadOnly, detail)
             };
             fields::invalid(fields.iter().map(|field| fault(field.name())).collect())
         }

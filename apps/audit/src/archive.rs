@@ -131,7 +131,8 @@ fn parse(key: &str) -> Option<(Partition, Offset)> {
 }
 
 /// An object whose rows were proven to be those of its digest.
-pub(crate) struct Opened {
+pub struct Opened {
+    /// What it says of itself.
     pub footer: Footer,
     rows: Sorter,
 }
@@ -140,7 +141,7 @@ pub(crate) struct Opened {
 ///
 /// # Errors
 /// [`ReadError`] where the object is to blame.
-pub(crate) async fn open(store: &dyn ObjectStore, key: &str, memory: usize) -> Result<Opened> {
+pub async fn open(store: &dyn ObjectStore, key: &str, memory: usize) -> Result<Opened> {
     let object = ObjectFile::open(key, fetch(store, key).await?)?;
     let mut rows = Sorter::new(memory);
     let mut record = Vec::new();
@@ -183,10 +184,14 @@ impl Opened {
 }
 
 /// Rows of an object.
-pub(crate) struct Rows<'a>(Sorted<'a>);
+pub struct Rows<'a>(Sorted<'a>);
 
 impl Rows<'_> {
     /// Returns the next offset and its event.
+    ///
+    /// # Errors
+    /// When a temporary file cannot be read.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend what it returns")]
     pub fn next(&mut self) -> Result<Option<(Offset, &[u8])>> {
         Ok(self.0.next()?.map(|record| {
             let mut fields = Fields(record);

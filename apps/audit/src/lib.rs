@@ -35,6 +35,7 @@ use object_store::ObjectStore;
 use souk_domain::Timestamp;
 use souk_ports::{Catalog, Clock, EventLog, EventStore, Offset, RecentQuery};
 
+pub use crate::archive::{Opened, Rows, open as open_object};
 pub use crate::config::AuditConfig;
 use crate::ids::Ids;
 use crate::log_reader::bounds;

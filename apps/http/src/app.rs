@@ -10,12 +10,13 @@ use futures_util::future::join_all;
 use http::HeaderMap;
 use prometheus_client::registry::Registry;
 
-use crate::{Check, Health, HealthCheck, Metrics, Service};
+use crate::openapi::Contract;
+use crate::{Check, Health, HealthCheck, Metrics, Routes, Service};
 
 /// An app's routes with what makes a service of them.
 pub struct App {
     service: Service,
-    routes: Router,
+    routes: Routes,
     metrics: Metrics,
     home: Option<Home>,
 }
@@ -37,7 +38,7 @@ pub trait Part: Send + Sync {
 
 impl App {
     /// Puts an app together.
-    pub fn new(service: Service, routes: Router, metrics: Metrics) -> Self {
+    pub fn new(service: Service, routes: Routes, metrics: Metrics) -> Self {
         Self { service, routes, metrics, home: None }
     }
 
@@ -61,7 +62,7 @@ impl App {
     /// # Panics
     /// When there is none, or two have the same route.
     pub fn merge(name: &'static str, about: String, apps: Vec<App>) -> Self {
-        let mut routes = Router::new();
+        let mut routes = Routes::new(Contract::default());
         let mut metrics = Metrics::new(name);
         let mut healths = Vec::with_capacity(apps.len());
         let (mut face, mut home) = (None, None);

@@ -1,7 +1,7 @@
 //! A service that is not there yet: it answers from the first moment, and says truly what it waits for.
 //!
-//! A [`Gate`] stands between server and router. Closed, it has the pages of every service: `/livez` is 200, `/readyz`
-//! and `/health` are 503 and name each thing that is waited for, why, and for how long; everything else is
+//! A [`Gate`] stands between server and router. Closed, it has the pages of every service: `/livez` is 200, the contract
+//! is told, `/readyz` and `/health` are 503 and name each thing that is waited for, why, and for how long; everything else is
 //! `overloaded`. Opened, it is the service's own router, for requests on connections that were there before, too.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 use crate::manners::{self, Refusal};
-use crate::{App, Check, Code, Cors, Health, HealthCheck, Metrics, Problem, Service, Status, body};
+use crate::openapi::Contract;
+use crate::{App, Check, Code, Cors, Health, HealthCheck, Metrics, Problem, Routes, Service, Status, body};
 
 /// How long a client is asked to wait: about what a server takes to come up.
 const RETRY_AFTER_SECONDS: u32 = 2;
@@ -39,6 +40,8 @@ pub struct Face {
     pub backend: &'static str,
     /// Which origins may call.
     pub cors: Cors,
+    /// What it will promise, for its documents.
+    pub contract: Contract,
     /// The path of an event stream, if it has one: its readers are asked to come back, where any status but 200 would
     /// end an `EventSource` for good.
     pub stream: Option<&'static str>,
@@ -47,7 +50,7 @@ pub struct Face {
 impl Gate {
     /// Makes a closed gate of a service that waits for `waits`.
     pub fn closed(face: Face, waits: Waits) -> Self {
-        let Face { name, about, backend, cors, stream } = face;
+        let Face { name, about, backend, cors, contract, stream } = face;
         let service = Service { name, about, backend, cors, health: Arc::new(waits.clone()) };
         let refuse = async move |request: Request| -> Response {
             let (parts, body) = request.into_parts();
@@ -63,6 +66,7 @@ impl Gate {
         if let Some(stream) = stream {
             routes = routes.route(stream, get(async || manners::refuse(Refusal::EventStream)));
         }
+        let routes = Routes::standing_for(contract, routes);
         let closed = App::new(service, routes, Metrics::new(name)).router();
         Self(Arc::new(Inner { closed, open: OnceLock::new() }))
     }

@@ -38,7 +38,7 @@ struct Inner {
 pub struct FieldError {
     /// Where: a JSON pointer (RFC 6901), such as `/items/3/delta`.
     pub pointer: String,
-    /// What kind of fault.
+    /// What kind of fault: a [`FaultCode`](crate::FaultCode), or of a line of an order a [`Code`].
     pub code: &'static str,
     /// What to do.
     pub detail: String,
@@ -48,8 +48,8 @@ pub struct FieldError {
 
 impl FieldError {
     /// Makes a fault without further members.
-    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code, detail: detail.into(), extra: Map::new() }
+    pub fn new(pointer: impl Into<String>, code: impl Into<&'static str>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into(), extra: Map::new() }
     }
 
     /// Adds a member.

@@ -145,6 +145,12 @@ mod tests {
     }
 
     #[test]
+    fn every_parameter_is_in_the_contract() {
+        let told = souk_events::asyncapi::stream_parameters().map(|(name, _)| name);
+        assert_eq!(PARAMS, told);
+    }
+
+    #[test]
     fn refuses_what_it_cannot_mean() {
         for (query, said) in [
             ("types=Created", "'Created' is none"),

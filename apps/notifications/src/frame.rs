@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use souk_domain::EventType;
 use souk_events::Cursor;
+use souk_events::stream::{CURSOR, GAP, GapReason, READY};
 
 use crate::filter::Filter;
 
@@ -15,39 +16,6 @@ pub(crate) const HEARTBEAT: &[u8] = b":\n\n";
 /// line ends, for offsets below 2^35.
 pub(crate) fn overhead(partitions: usize) -> usize {
     4 + 12 + 7 * partitions + 1 + 6 + 2
-}
-
-/// Why a reader lost events, or may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum GapReason {
-    /// The log no longer holds the place that was asked for.
-    Expired,
-    /// The log no longer holds the place that the reader had come to.
-    TooSlow,
-    /// The id belongs to another log.
-    UnknownLog,
-    /// The id lies beyond the log's end.
-    Ahead,
-    /// The id is no id of ours.
-    InvalidId,
-}
-
-impl GapReason {
-    /// All reasons.
-    pub(crate) const ALL: [GapReason; 5] =
-        [Self::Expired, Self::TooSlow, Self::UnknownLog, Self::Ahead, Self::InvalidId];
-
-    /// Returns the name on the wire.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::TooSlow => "too-slow",
-            Self::UnknownLog => "unknown-log",
-            Self::Ahead => "ahead",
-            Self::InvalidId => "invalid-id",
-        }
-    }
 }
 
 /// Appends the id line of a position.
@@ -91,7 +59,7 @@ pub(crate) fn push_ready(out: &mut Vec<u8>, filter: &Filter, cursor: &Cursor) {
         named: bool,
     }
     let ready = Ready { position: cursor.to_string(), filters: filter, named: filter.named };
-    push_event(out, "ready", cursor, &ready);
+    push_event(out, READY, cursor, &ready);
 }
 
 /// Appends `event: gap`.
@@ -102,13 +70,13 @@ pub(crate) fn push_gap(out: &mut Vec<u8>, reason: GapReason, from: &str, to: &Cu
         from: &'a str,
         to: String,
     }
-    push_event(out, "gap", to, &Gap { reason, from, to: to.to_string() });
+    push_event(out, GAP, to, &Gap { reason, from, to: to.to_string() });
 }
 
 /// Appends a heartbeat with `event: cursor`, which moves the id of a reader whose filter is quiet. Browsers keep the
 /// id of a block only when it has data, so there is an empty `data:`.
 pub(crate) fn push_cursor(out: &mut Vec<u8>, cursor: &Cursor) {
-    out.extend_from_slice(b":\nevent: cursor\n");
+    write_text(out, format_args!(":\nevent: {CURSOR}\n"));
     push_id(out, cursor);
     out.extend_from_slice(b"data:\n\n");
 }

@@ -46,6 +46,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use parking_lot::Mutex;
+use souk_http::openapi::Contract;
 use souk_http::{App, Cors, Metrics, Service, Shutdown};
 use souk_ports::EventLog;
 
@@ -56,6 +57,11 @@ use crate::hub::Hub;
 use crate::metrics::StreamMetrics;
 use crate::pump::PumpState;
 use crate::routes::Stream;
+
+/// Returns what the service promises.
+pub fn contract() -> Contract {
+    routes::routes().into_contract()
+}
 
 /// What the service is made of.
 pub struct NotificationsDeps {
@@ -89,7 +95,7 @@ impl Notifications {
         let pump = Arc::new(Mutex::new(PumpState::Starting));
         let health = Arc::new(StreamHealth { hub: hub.clone(), log: log.clone(), pump: pump.clone() });
         let service = Service { name: "notifications", about, backend, cors, health };
-        let routes = routes::routes(Arc::new(Stream { hub: hub.clone(), log: log.clone() }));
+        let routes = routes::routes().with_state(Arc::new(Stream { hub: hub.clone(), log: log.clone() }));
         let app = Mutex::new(Some(App::new(service, routes, metrics)));
         Self { hub, log, pump, app }
     }

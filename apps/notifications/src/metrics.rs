@@ -6,8 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-
-use crate::frame::GapReason;
+use souk_events::stream::GapReason;
 
 type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
 

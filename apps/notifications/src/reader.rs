@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use souk_events::Cursor;
+use souk_events::stream::GapReason;
 use souk_ports::Offset;
 
 use crate::catch_up::{Behind, Step};
 use crate::filter::Filter;
-use crate::frame::{GapReason, HEARTBEAT, push_cursor, push_gap, push_ready, push_retry};
+use crate::frame::{HEARTBEAT, push_cursor, push_gap, push_ready, push_retry};
 use crate::hub::Hub;
 use crate::interests::SlotId;
 use crate::metrics::Close;

@@ -2,10 +2,10 @@
 
 use http::HeaderMap;
 use souk_events::Cursor;
+use souk_events::stream::GapReason;
 use souk_http::Params;
 use souk_ports::{EventLog, PortError};
 
-use crate::frame::GapReason;
 use crate::hub::Hub;
 use crate::position::covers;
 use crate::reader::Start;

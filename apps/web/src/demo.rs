@@ -47,11 +47,16 @@ pub struct State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Phase {
+pub(crate) enum Phase {
     Idle,
     Running,
     Done,
     Failed,
+}
+
+impl Phase {
+    /// All of them.
+    pub(crate) const ALL: [Phase; 4] = [Self::Idle, Self::Running, Self::Done, Self::Failed];
 }
 
 /// Why the demo does not begin.

@@ -10,10 +10,12 @@
 //! | `page` | the page at `/` and its Content-Security-Policy |
 //! | `places`, `host` | where the services are for whoever asks |
 //! | `demo` | fills the shop, once at a time |
+//! | `describe` | the calls, for the contract |
 //! | `reach` | looks whether the services are there, for `/health` |
 
 mod assets;
 mod demo;
+mod describe;
 mod host;
 mod page;
 mod places;
@@ -23,6 +25,7 @@ mod serve;
 
 use std::sync::Arc;
 
+use souk_http::openapi::Contract;
 use souk_http::{App, Cors, Metrics, Service, Shutdown};
 use souk_ports::Clock;
 
@@ -32,6 +35,11 @@ pub use reach::Upstream;
 
 use reach::Reach;
 use routes::Dashboard;
+
+/// Returns what the service promises to programs.
+pub fn contract() -> Contract {
+    routes::routes().into_contract()
+}
 
 /// What the service is made of.
 pub struct WebDeps {
@@ -80,7 +88,7 @@ impl Web {
             health: self.reach.clone(),
         };
         let home = self.dashboard.clone();
-        App::new(service, routes::router(&self.dashboard), Metrics::new("web"))
+        App::new(service, routes::routes().with_state(self.dashboard.clone()), Metrics::new("web"))
             .with_home(Arc::new(move |headers| page::answer(headers, &home.places)))
     }
 

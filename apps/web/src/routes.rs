@@ -10,11 +10,12 @@ use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
-use souk_http::{Code, Params, Problem};
+use souk_http::{Code, Params, Problem, Routes};
 use souk_ports::Clock;
 
 use crate::assets::{self, HASH};
 use crate::demo::{Demo, Refused};
+use crate::describe;
 use crate::host::Host;
 use crate::places::Places;
 use crate::serve;
@@ -32,13 +33,13 @@ pub struct Dashboard {
     pub backend: &'static str,
 }
 
-/// Returns the routes.
-pub fn router(dashboard: &Arc<Dashboard>) -> Router {
-    Router::new()
-        .route("/assets/{hash}/{*path}", get(asset))
-        .route("/config.json", get(config))
-        .route("/demo", get(demo).post(start_demo))
-        .with_state(dashboard.clone())
+/// Returns the routes: the calls with their descriptions, and the files of the page.
+pub fn routes() -> Routes<Arc<Dashboard>> {
+    Routes::new(describe::contract())
+        .get("/config.json", config, describe::config())
+        .get("/demo", demo, describe::demo())
+        .post("/demo", start_demo, describe::start_demo())
+        .with_pages(Router::new().route("/assets/{hash}/{*path}", get(asset)))
 }
 
 async fn asset(

@@ -5,16 +5,19 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use souk_domain::EventType;
 
 mod flags;
 mod migrate;
+mod moving;
 
 pub use flags::{
-    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, MigrateSettings, NotificationsSettings,
-    SettingFlags, StoreSettings, UpSettings, WebSettings,
+    AllSettings, AnalyticsSettings, ApiSettings, HasSettings, MigrateSettings, MoveSettings,
+    NotificationsSettings, SettingFlags, StoreSettings, UpSettings, WebSettings,
 };
 
 pub use migrate::{CutoverArgs, FinishArgs, FollowArgs, MigrateArgs, MigrateStep, RollbackArgs, StepArgs};
+pub use moving::{Backend, MoveArgs};
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";
 
@@ -29,6 +32,7 @@ Examples:
   souk audit                            proves catalog, log, aggregates and archive equal
   souk doctor                           looks at everything it stands on
   souk migrate plan                     shows what it takes to take a shop's table over
+  souk move --to distributed            moves the whole shop to Postgres, Kafka, DynamoDB and S3
 
 Settings come from flags, the environment, ./.env and defaults, in this order; `souk config` shows them all.
 Exit codes: 0 done, 1 the check found a fault, 2 wrong use, 3 could not reach what it needs.";
@@ -144,9 +148,28 @@ Example:
 The source is only read. Every step may be broken off and repeated; what each did is in the folder that --state names. \
 docs/migrating.md is the guide.")]
     Migrate(MigrateArgs),
+    /// Moves the whole shop between the embedded engines and Postgres, Kafka, DynamoDB and S3, and audits it there
+    #[command(after_help = moving::HELP)]
+    Move(MoveArgs),
     /// Shows each setting with its value and where it came from, secrets hidden
     #[command(after_help = "Example:\n  souk config --env-file production.env --json")]
     Config(ConfigArgs),
+    /// Prints the calls of the services as OpenAPI, as they serve it at /openapi.json
+    #[command(after_help = "\
+Example:
+  souk openapi > souk.openapi.json
+  souk openapi --service api
+
+It needs no settings and nothing that runs. A page to read and try the calls is at /docs of every service.")]
+    Openapi(OpenapiArgs),
+    /// Prints topics and event stream as AsyncAPI, as every service serves it at /asyncapi.json
+    #[command(after_help = "\
+Example:
+  souk asyncapi > souk.asyncapi.json
+  souk asyncapi --event LowStockWarning
+
+With --event it prints the JSON Schema of that event alone. It needs no settings and nothing that runs.")]
+    Asyncapi(AsyncapiArgs),
     /// Shows the version
     #[command(after_help = "Example:\n  souk version --json")]
     Version(VersionArgs),
@@ -245,6 +268,20 @@ pub struct ConfigArgs {
     /// Prints the settings as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct OpenapiArgs {
+    /// Only what this service serves
+    #[arg(long, value_name = "SERVICE", value_parser = ["api", "notifications", "analytics", "web"])]
+    pub service: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AsyncapiArgs {
+    /// Prints the JSON Schema of this type of event in place of the document
+    #[arg(long, value_name = "TYPE", value_parser = EventType::ALL.map(EventType::as_str))]
+    pub event: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,9 +2,11 @@
 
 pub mod audit;
 pub mod config;
+pub mod contracts;
 pub mod doctor;
 pub mod load;
 pub mod migrate;
+pub mod moving;
 mod progress;
 pub mod up;
 pub mod verify;

@@ -34,7 +34,10 @@ fn main() -> ExitCode {
         Some(Command::Audit(args)) => commands::audit::run(args),
         Some(Command::Doctor(args)) => commands::doctor::run(args),
         Some(Command::Migrate(args)) => commands::migrate::run(args),
+        Some(Command::Move(args)) => commands::moving::run(args),
         Some(Command::Config(args)) => commands::config::run(args),
+        Some(Command::Openapi(args)) => commands::contracts::openapi(&args),
+        Some(Command::Asyncapi(args)) => commands::contracts::asyncapi(&args),
         Some(Command::Version(args)) => commands::version::run(&args),
     };
     match outcome {

@@ -10,6 +10,7 @@
 //! | `embedded` | all services over SQLite files and a folder |
 //! | `distributed`, `services` | services over Postgres, Kafka, DynamoDB and S3, each on its own or all in one |
 //! | `engines` | the stores themselves, for commands that look at them |
+//! | `moving` | the two sides of a shop that moves |
 //! | `dashboard` | the page that talks to the services, and the sample that fills a shop |
 //! | `probes` | what `souk doctor` looks at |
 
@@ -27,11 +28,13 @@ use crate::settings::{Role, Settings};
 
 mod about;
 mod connections;
+pub mod contract;
 mod dashboard;
 mod distributed;
 mod embedded;
 mod engines;
-mod listeners;
+pub mod listeners;
+mod moving;
 mod parts;
 pub mod probes;
 mod services;
@@ -40,6 +43,7 @@ mod target;
 mod waiting;
 
 pub use engines::Engines;
+pub use moving::Side;
 pub use target::Target;
 
 use connections::Shares;

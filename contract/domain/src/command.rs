@@ -210,6 +210,45 @@ pub enum Reason {
     Other,
 }
 
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Reason; 5] = [Self::Sale, Self::Return, Self::Restock, Self::Correction, Self::Other];
+
+    /// Returns the name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sale => "sale",
+            Self::Return => "return",
+            Self::Restock => "restock",
+            Self::Correction => "correction",
+            Self::Other => "other",
+        }
+    }
+
+    /// Returns the reason of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
+    /// Returns which way stock has to move for this reason; `None` where it may be either.
+    pub fn direction(self) -> Option<Direction> {
+        match self {
+            Self::Sale => Some(Direction::Down),
+            Self::Return | Self::Restock => Some(Direction::Up),
+            Self::Correction | Self::Other => None,
+        }
+    }
+}
+
+/// Which way stock moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// It falls: a delta below 0.
+    Down,
+    /// It rises: a delta above 0.
+    Up,
+}
+
 /// By how much stock moves: not 0, at most 1,000,000,000 either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delta(i64);
@@ -256,9 +295,9 @@ impl Adjustment {
     /// [`AdjustmentError`] when the sign of `delta` contradicts `reason`.
     pub fn new(delta: Delta, reason: Reason) -> Result<Self, AdjustmentError> {
         let negative = delta.get() < 0;
-        match reason {
-            Reason::Sale if !negative => Err(AdjustmentError { negative: true }),
-            Reason::Return | Reason::Restock if negative => Err(AdjustmentError { negative: false }),
+        match reason.direction() {
+            Some(Direction::Down) if !negative => Err(AdjustmentError { negative: true }),
+            Some(Direction::Up) if negative => Err(AdjustmentError { negative: false }),
             _ => Ok(Self {
                 delta,
                 reason,

@@ -33,14 +33,17 @@ impl FromStr for ProductId {
 pub struct SellerId(Arc<str>);
 
 impl SellerId {
+    /// Most characters allowed; fewest is 1.
+    pub const MAX: usize = 64;
+
     /// Takes `text` as a seller's id.
     ///
     /// # Errors
     /// [`TextError`] when the length or a character is not allowed.
     pub fn new(text: impl Into<Arc<str>>) -> Result<Self, TextError> {
         let text = text.into();
-        if text.is_empty() || text.len() > 64 && text.is_ascii() {
-            return Err(TextError::Length { min: 1, max: 64 });
+        if text.is_empty() || text.len() > Self::MAX && text.is_ascii() {
+            return Err(TextError::Length { min: 1, max: Self::MAX });
         }
         if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) {
             return Err(TextError::Alphabet);
@@ -78,6 +81,9 @@ impl<'de> Deserialize<'de> for SellerId {
 pub struct Version(pub u64);
 
 impl Version {
+    /// The version of a product that was just created.
+    pub const FIRST: Version = Version(1);
+
     /// The version after this one.
     #[must_use]
     pub fn next(self) -> Self {

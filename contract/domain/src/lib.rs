@@ -22,8 +22,8 @@ mod time;
 mod tokens;
 
 pub use command::{
-    Adjustment, AdjustmentError, Asserted, Command, Delta, Field, NewProduct, Patch, Precondition, Reason,
-    Replacement,
+    Adjustment, AdjustmentError, Asserted, Command, Delta, Direction, Field, NewProduct, Patch, Precondition,
+    Reason, Replacement,
 };
 pub use decide::{Context, Decision, Write, decide};
 pub use event::{Cause, Change, Changes, Crossing, Event, EventKind, EventType, Origin};

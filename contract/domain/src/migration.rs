@@ -40,3 +40,8 @@ pub enum Phase {
     /// A change in the source while both systems run: crossings are told as ever.
     Follow,
 }
+
+impl Phase {
+    /// All steps.
+    pub const ALL: [Phase; 2] = [Self::Copy, Self::Follow];
+}

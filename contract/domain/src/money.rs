@@ -38,6 +38,8 @@ impl Price {
     pub const MAX: Price = Price(1_000_000_000 * ONE);
     /// Nothing.
     pub const ZERO: Price = Price(0);
+    /// Most digits after the point.
+    pub const FRACTION_DIGITS: u32 = SCALE;
 
     /// Makes a price of `units` ten-thousandths.
     ///

@@ -44,6 +44,8 @@ macro_rules! bounded_text {
         pub struct $name(Arc<str>);
 
         impl $name {
+            /// Fewest characters allowed.
+            pub const MIN: usize = $min;
             /// Most characters allowed.
             pub const MAX: usize = $max;
 

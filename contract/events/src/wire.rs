@@ -10,7 +10,7 @@ use souk_domain::{
 };
 use uuid::Uuid;
 
-use crate::SOURCE;
+use crate::{DATA_CONTENT_TYPE, SOURCE, SPEC_VERSION};
 
 /// A payload that is not an event of ours.
 #[derive(Debug, thiserror::Error)]
@@ -109,13 +109,13 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
         data.occurred_at = origin.occurred_at;
     }
     let wire = Wire {
-        specversion: Cow::Borrowed("1.0"),
+        specversion: Cow::Borrowed(SPEC_VERSION),
         id: event.id,
         source: Cow::Borrowed(SOURCE),
         event_type: event.event_type(),
         subject: event.product.id,
         time: event.time,
-        datacontenttype: Cow::Borrowed("application/json"),
+        datacontenttype: Cow::Borrowed(DATA_CONTENT_TYPE),
         sellerid: event.product.seller_id.clone(),
         data,
     };

@@ -60,6 +60,24 @@ pub const TURNING_CRASH_POINTS: &[&str] = &[
     "migrate.back-written",
 ];
 
+/// The crash points of `souk move`, which no service comes by.
+pub const MOVE_CRASH_POINTS: &[&str] = &[
+    // the target knows that a move has begun, nothing has moved.
+    "move.begun",
+    // events are in the target's log together with how far the move is.
+    "move.events",
+    // rows are in the target's catalog together with how far the move is.
+    "move.rows",
+    // remembered answers are there, the target is not settled.
+    "move.answers",
+    // the target is settled, its consumers have not begun.
+    "move.settled",
+    // the consumers have everything, the audit has not begun.
+    "move.consumed",
+    // the audit found nothing, the move is not finished.
+    "move.audited",
+];
+
 /// Tells whether the planted bug `name` is switched on.
 #[cfg(debug_assertions)]
 pub fn planted(name: &str) -> bool {
@@ -93,15 +111,17 @@ pub fn hurried() -> bool {
 /// Ends the process at once, as `kill -9` would, when the crash point `name` is chosen and this is its visit.
 ///
 /// # Panics
-/// When `name` is not among [`CRASH_POINTS`], [`MIGRATION_CRASH_POINTS`] or [`TURNING_CRASH_POINTS`].
+/// When `name` is not among [`CRASH_POINTS`], [`MIGRATION_CRASH_POINTS`], [`TURNING_CRASH_POINTS`] or
+/// [`MOVE_CRASH_POINTS`].
 #[cfg(debug_assertions)]
 pub fn crash_point(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static VISITS: AtomicU64 = AtomicU64::new(0);
-    let known =
-        [CRASH_POINTS, MIGRATION_CRASH_POINTS, TURNING_CRASH_POINTS].iter().any(|all| all.contains(&name));
+    let known = [CRASH_POINTS, MIGRATION_CRASH_POINTS, TURNING_CRASH_POINTS, MOVE_CRASH_POINTS]
+        .iter()
+        .any(|all| all.contains(&name));
     assert!(known, "{name} is not among the crash points");
     let chosen = CHOSEN.get_or_init(|| {
         let text = std::env::var("SOUK_CRASH_AT").ok()?;

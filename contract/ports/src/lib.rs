@@ -16,6 +16,7 @@ mod event_store;
 pub mod fault;
 mod finding;
 mod keeper;
+mod moving;
 mod outpost;
 mod source;
 
@@ -35,6 +36,7 @@ pub use event_store::{
 };
 pub use finding::{Finding, Findings, Level, clock_skew};
 pub use keeper::{KEPT_ELSEWHERE, Keeper};
+pub use moving::{Holds, Milestone, MoveSource, MoveTarget, MovedEvent, StoredAnswer};
 pub use outpost::{BackColumn, BackRow, BackWriting, Capture, Changes, OldTable, WayBack};
 pub use source::{
     KeyType, RowCount, SharedSkus, Source, SourceColumn, SourceIdentity, SourceQuery, SourceRow, SourceTable,

@@ -1,5 +1,5 @@
 //! What the distributed engines need between them: the relay that carries events from the outbox in Postgres to
-//! Kafka. The engines themselves are `souk-postgres`, `souk-kafka` and `souk-aws`; no app knows of the outbox.
+//! Kafka, and the ends of a shop that moves. The engines themselves are `souk-postgres`, `souk-kafka` and `souk-aws`; no app knows of the outbox.
 
 mod attributes;
 mod backoff;
@@ -9,6 +9,7 @@ mod engines;
 mod judge;
 mod lead;
 mod leaves;
+mod moving;
 mod outbox;
 mod position;
 mod relay;
@@ -20,6 +21,7 @@ mod status;
 
 pub use engines::KafkaSinks;
 pub use leaves::Rotation;
+pub use moving::{DistributedMoveSource, DistributedMoveTarget};
 pub use position::{Anchor, DatabaseIdentity, OpenBatch, Position, PositionError};
 pub use relay::{Relay, RelayConfig};
 pub use session::Sessions;

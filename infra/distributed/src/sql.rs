@@ -30,6 +30,12 @@ pub const HOLDERS: &str = "SELECT a.pid, \
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid::int8 = $1::int8 >> 32 \
      AND l.objid::int8 = $1::int8 & 4294967295 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
+/// Process ids of whoever holds [`LOCK`], with the names of their programs and where they are.
+pub const HOLDERS_BY_NAME: &str = "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'an unnamed program'), \
+     coalesce(host(a.client_addr), 'this machine') FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) \
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid::int8 = $1::int8 >> 32 \
+     AND l.objid::int8 = $1::int8 & 4294967295 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// Keeps where the relay is, for those who cannot ask Kafka.
 pub const KEEP_HINT: &str = "INSERT INTO souk.relay_hint AS hint (transactional_id, position, updated_at) \
      VALUES ($1, $2, now()) ON CONFLICT (transactional_id) \

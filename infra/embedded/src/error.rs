@@ -49,6 +49,12 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// A shop is on its way into the folder.
+    #[error("DATA_DIR {} holds a part of a shop that is moving there: run `souk move --to embedded` again until it is done, or choose another folder", path.display())]
+    HalfMoved {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A copy of one file was put beside a younger copy of another.
     #[error("{} was consumed up to {position}, but the log ends at {end}: an older souk.db was put beside it; restore all files of DATA_DIR from the same copy", path.display())]
     Ahead {

@@ -25,6 +25,7 @@ mod event_store;
 mod keeper;
 mod list;
 mod log;
+mod moving;
 mod readers;
 mod retention;
 mod rows;
@@ -52,6 +53,7 @@ use crate::door::{Door, DoorClient};
 pub use crate::error::OpenError;
 pub use crate::event_store::{AnalyticsDb, EmbeddedEventStore};
 use crate::log::{EmbeddedEventLog, LogState};
+pub use crate::moving::{EmbeddedMoveSource, EmbeddedMoveTarget};
 use crate::readers::Readers;
 use crate::retention::Retention;
 use crate::search::Indexer;
@@ -74,6 +76,8 @@ pub struct EmbeddedConfig {
     pub recent_retention: Duration,
     /// Most bytes that `souk.db` may take; `None`: as many as the disk has.
     pub max_bytes: Option<u64>,
+    /// Opens a folder in spite of a move into it that is not finished: for the move itself.
+    pub moving: bool,
 }
 
 impl EmbeddedConfig {
@@ -86,6 +90,7 @@ impl EmbeddedConfig {
             log_retention: week,
             recent_retention: week,
             max_bytes: None,
+            moving: false,
         }
     }
 }
@@ -129,6 +134,9 @@ impl Embedded {
         let path = dir.join("souk.db");
         let error = |e| OpenError::sqlite(&path, e);
         let connection = sqlite::open_writer(&path, &SCHEMA, "FULL")?;
+        if !config.moving && moving::is_unfinished(&connection).map_err(error)? {
+            return Err(OpenError::HalfMoved { path: dir.clone() });
+        }
         prepare_writer(&connection, config.max_bytes).map_err(error)?;
         let identity = identity(&connection, &*ids).map_err(error)?;
         let state = LogState::load(&connection).map_err(error)?;

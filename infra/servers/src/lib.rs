@@ -45,13 +45,13 @@ mod servers;
 mod spawn;
 mod tools;
 
-pub use install::{Installed, cache, install};
+pub use install::{Installed, cache, install, once};
 pub use options::{Life, Options};
 pub use process::{end_group, end_with_parent};
 pub use scratch::Scratch;
 pub use server::Server;
 pub use servers::{Access, Servers};
-pub use tools::{Tool, on_path, provide};
+pub use tools::{Tool, on_path, provide, quietly};
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -37,6 +37,14 @@ const TOOLS: &[&Tool] = &[
         otherwise: "install Perl 5",
     },
     &Tool {
+        name: "Python 3 with venv",
+        why: "runs the tools that test the contracts",
+        // Debian has `venv` and what it needs in a package of its own.
+        found: || succeeds("python3", &["-c", "import ensurepip, venv"]),
+        debian: &["python3", "python3-venv"],
+        otherwise: "install Python 3.10 or later",
+    },
+    &Tool {
         name: "node",
         why: "runs the tests of the dashboard's modules",
         found: || on_path("node").is_some(),

@@ -6,14 +6,21 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use souk_domain::{Amount, EventType, Timestamp};
+use souk_events::schema::{described, nullable, object, reference, values};
+use souk_http::openapi::{Answer, Operation, Parameter};
 use souk_http::{Code, Params, Problem};
 use souk_ports::{Aggregate, AggregateQuery, Dimension, Window};
 
-use super::{DEFAULT_LIMIT, MAX_LIMIT, Page, json_of, query};
+use super::{DEFAULT_LIMIT, MAX_LIMIT, Page, TAG, count, json_of, page_of, parameter, query};
 use crate::analytics::Shared;
 
 const PARAMS: [&str; 7] = ["window", "by", "key", "from", "to", "limit", "cursor"];
+
+/// What is listed when the request does not say.
+const DEFAULT_WINDOW: Window = Window::Hour;
+const DEFAULT_DIMENSION: Dimension = Dimension::Total;
 
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
@@ -32,13 +39,13 @@ pub(super) async fn list(
 
 fn wanted(params: &Params) -> Result<AggregateQuery, Problem> {
     let window = match params.get("window") {
-        None => Window::Hour,
+        None => DEFAULT_WINDOW,
         Some(name) => {
             Window::parse(name).ok_or_else(|| query::bad("window", name, "one of minute, hour, day, all"))?
         }
     };
     let by = match params.get("by") {
-        None => Dimension::Total,
+        None => DEFAULT_DIMENSION,
         Some(name) => Dimension::parse(name)
             .ok_or_else(|| query::bad("by", name, "one of total, seller, category, product"))?,
     };
@@ -122,4 +129,84 @@ impl<'a> Item<'a> {
             stock_delta: measures.stock_delta,
         }
     }
+}
+
+/// Returns the schema of an item.
+pub(super) fn schema() -> Value {
+    let counts = EventType::ALL.map(|kind| (kind.as_str(), count("How many.")));
+    let moved = json!({"description": "By how much stock moved in all.", "type": "integer"});
+    object(
+        "Figures of one bucket.",
+        &[
+            (
+                "window",
+                json!({"description": "How long the bucket is.", "enum": Window::ALL.map(Window::as_str)}),
+            ),
+            ("bucket", nullable(values::time("Its start; null for `all`."))),
+            ("key", json!({"description": "Which seller, category or product; `total`.", "type": "string"})),
+            ("events", object("Events by type.", &counts)),
+            ("unitsSold", count("Pieces sold.")),
+            ("unitsReturned", count("Pieces that came back.")),
+            (
+                "revenue",
+                described(
+                    values::amount(),
+                    "Sold less returned, each at its unit price, else the product's price.",
+                ),
+            ),
+            ("stockDelta", moved),
+        ],
+    )
+}
+
+/// Describes the call.
+pub(super) fn operation() -> Operation {
+    let parameters = PARAMS.map(|name| match name {
+        "window" => {
+            let schema = json!({
+                "description": "How long buckets are. `all` is one for all time and takes neither `from` nor `to`.",
+                "enum": Window::ALL.map(Window::as_str),
+                "default": DEFAULT_WINDOW.as_str(),
+            });
+            Parameter::query(name, schema, Window::Day.as_str())
+        }
+        "by" => {
+            let schema = json!({
+                "description": "What they are of. `product` is kept for `day` and `all` only.",
+                "enum": Dimension::ALL.map(Dimension::as_str),
+                "default": DEFAULT_DIMENSION.as_str(),
+            });
+            Parameter::query(name, schema, Dimension::Seller.as_str())
+        }
+        "key" => {
+            let schema = json!({"description": "Only of this seller, category or product.", "type": "string"});
+            Parameter::query(name, schema, "seller1")
+        }
+        shared => parameter(shared),
+    });
+    let counts: serde_json::Map<String, Value> =
+        EventType::ALL.map(|kind| (kind.as_str().to_owned(), json!(7 - kind.index()))).into_iter().collect();
+    let item = json!({
+        "window": "day",
+        "bucket": "2010-12-01T00:00:00.000Z",
+        "key": "seller1",
+        "events": counts,
+        "unitsSold": 12,
+        "unitsReturned": 1,
+        "revenue": "28.05",
+        "stockDelta": 59,
+    });
+    Operation::new("listAggregates", TAG.0, "Lists figures by window and dimension, oldest bucket first")
+        .describe(
+            "Buckets go by `occurredAt` where an event has it, else by its `time`. Only sales and returns count as units and \
+             revenue; every move of stock counts in `stockDelta`.",
+        )
+        .parameters(parameters)
+        .answers(
+            Answer::new(200, "A page")
+                .json(page_of(reference("Aggregate")), &[
+                    ("page", "A seller's day", json!({"items": [item], "nextCursor": null})),
+                ])
+                .link("listAggregates", "cursor", "$response.body#/nextCursor"),
+        )
 }

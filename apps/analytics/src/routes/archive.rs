@@ -6,15 +6,20 @@ use std::time::Duration;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::{Value, json};
 use souk_domain::Timestamp;
+use souk_events::schema::{object, reference, values};
+use souk_http::openapi::{Answer, Operation};
 use souk_http::{Code, Params, Problem};
 use souk_ports::{Offset, Partition};
 use tokio::sync::oneshot;
 
-use super::{DEFAULT_LIMIT, MAX_LIMIT, Page, json_of, query};
+use super::{DEFAULT_LIMIT, MAX_LIMIT, Page, TAG, count, json_of, page_of, parameter, query};
 use crate::analytics::Shared;
 use crate::archive::{ArchivedObject, FlushRequest, Limits, ObjectQuery, ReadError, log_prefix, objects};
 use crate::consumer::{ConsumerState, caught_up};
+
+const PARAMS: [&str; 4] = ["from", "to", "limit", "cursor"];
 
 /// An object on the wire.
 #[derive(Serialize)]
@@ -50,7 +55,7 @@ pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
-    let params = Params::parse(raw.as_deref(), &["from", "to", "limit", "cursor"])?;
+    let params = Params::parse(raw.as_deref(), &PARAMS)?;
     let (from, to) = query::range(&params)?;
     let log = shared.log.identity();
     let after = match query::cursor_parts::<1>(&params)? {
@@ -211,4 +216,64 @@ async fn has_all(shared: &Shared, state: &ConsumerState, targets: &[Offset]) -> 
         }
     }
     true
+}
+
+/// Returns the schema of an object.
+pub(super) fn schema() -> Value {
+    let text = |about: &str| json!({"description": about, "type": "string"});
+    object(
+        "An archived object: Parquet, created once and never changed.",
+        &[
+            ("key", text("Its name in the archive.")),
+            ("rows", count("How many events it holds.")),
+            ("bytes", count("How large it is.")),
+            ("partition", count("The partition that its events are from.")),
+            ("firstOffset", count("Where it begins: the `nextOffset` of the one before.")),
+            ("nextOffset", count("Where the next one begins.")),
+            ("digest", text("SHA-256 of its events.")),
+            ("createdAt", values::time("When it was written.")),
+        ],
+    )
+}
+
+fn example() -> Value {
+    json!({
+        "key": "product-events/log=WvASxJt-06E/date=2026-11-22/hour=18/p=00000/o=00000000000000000000.parquet",
+        "rows": 1065,
+        "bytes": 51_234,
+        "partition": 0,
+        "firstOffset": 0,
+        "nextOffset": 1066,
+        "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "createdAt": "2026-11-22T18:05:00.000Z",
+    })
+}
+
+/// Describes the list.
+pub(super) fn operation() -> Operation {
+    Operation::new("listArchive", TAG.0, "Lists archived objects").parameters(PARAMS.map(parameter)).answers(
+        Answer::new(200, "A page")
+            .json(
+                page_of(reference("ArchivedObject")),
+                &[("page", "One object", json!({"items": [example()], "nextCursor": null}))],
+            )
+            .link("listArchive", "cursor", "$response.body#/nextCursor"),
+    )
+}
+
+/// Describes the flush.
+pub(super) fn flush_operation() -> Operation {
+    let objects =
+        json!({"description": "What was written.", "type": "array", "items": reference("ArchivedObject")});
+    Operation::new("flushArchive", TAG.0, "Archives everything now")
+        .describe(
+            "Takes in all that was committed before the call and closes open files. For drills and tests.",
+        )
+        .answers(Answer::new(200, "It is archived").json(
+            object("What was written.", &[("objects", objects)]),
+            &[
+                ("objects", "One object", json!({"objects": [example()]})),
+                ("none", "Nothing was left", json!({"objects": []})),
+            ],
+        ))
 }

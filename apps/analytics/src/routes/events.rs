@@ -5,11 +5,14 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::{BufMut as _, BytesMut};
+use serde_json::json;
 use souk_domain::{EventType, ProductId};
+use souk_events::schema::{EVENT, reference};
+use souk_http::openapi::{Answer, Operation, Parameter};
 use souk_http::{Params, Problem};
 use souk_ports::{RecentPage, RecentQuery};
 
-use super::{DEFAULT_LIMIT, MAX_LIMIT, json, query};
+use super::{DEFAULT_LIMIT, MAX_LIMIT, TAG, json_bytes, page_of, parameter, query};
 use crate::analytics::Shared;
 
 const PARAMS: [&str; 7] = ["sellerId", "productId", "type", "from", "to", "limit", "cursor"];
@@ -39,7 +42,7 @@ pub(super) async fn list(
             cursor: params.get("cursor").map(str::to_owned),
         })
         .await?;
-    Ok(json(body(&page).freeze()))
+    Ok(json_bytes(body(&page).freeze()))
 }
 
 /// Joins the events' own bytes.
@@ -60,6 +63,34 @@ fn body(page: &RecentPage) -> BytesMut {
         None => body.put_slice(b"null}"),
     }
     body
+}
+
+/// Describes the call.
+pub(super) fn operation() -> Operation {
+    let parameters = PARAMS.map(|name| match name {
+        "type" => {
+            let schema = json!({"description": "Of this type.", "enum": EventType::ALL});
+            Parameter::query(name, schema, EventType::LowStockWarning.as_str())
+        }
+        shared => parameter(shared),
+    });
+    let items = EventType::ALL.map(|kind| {
+        serde_json::from_str::<serde_json::Value>(souk_events::fixture(kind)).expect("fixtures are JSON")
+    });
+    Operation::new("listRecentEvents", TAG.0, "Lists recent events, newest first")
+        .describe("As they were published; kept for RECENT_EVENTS_RETENTION.")
+        .parameters(parameters)
+        .answers(
+            Answer::new(200, "A page")
+                .json(
+                    page_of(reference(EVENT)),
+                    &[
+                        ("page", "One of each", json!({"items": items, "nextCursor": "aG91cgp0b3RhbA"})),
+                        ("last", "The last page", json!({"items": [], "nextCursor": null})),
+                    ],
+                )
+                .link("listRecentEvents", "cursor", "$response.body#/nextCursor"),
+        )
 }
 
 #[cfg(test)]

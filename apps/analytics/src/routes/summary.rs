@@ -5,13 +5,18 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::{Value, json};
 use souk_domain::{Amount, EventType, Timestamp};
+use souk_events::schema::{described, object, reference, values};
+use souk_http::openapi::{Answer, Operation};
 use souk_http::{Params, Problem};
 use souk_ports::{AggregateQuery, Dimension, Window};
 
-use super::{json_of, query};
+use super::{TAG, json_of, parameter, query};
 use crate::analytics::Shared;
 use crate::consumer::complete_to;
+
+const PARAMS: [&str; 1] = ["sellerId"];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,7 +33,7 @@ pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
-    let params = Params::parse(raw.as_deref(), &["sellerId"])?;
+    let params = Params::parse(raw.as_deref(), &PARAMS)?;
     let (by, key) = match query::seller(&params)? {
         Some(seller) => (Dimension::Seller, Arc::from(seller.as_str())),
         None => (Dimension::Total, Arc::from("total")),
@@ -57,4 +62,38 @@ pub(super) async fn show(
         events: measures.events.iter().sum(),
         as_of,
     }))
+}
+
+/// Returns the schema of the answer.
+pub(super) fn schema() -> Value {
+    let number = |about: &str| json!({"description": about, "type": "integer"});
+    object(
+        "How things stand.",
+        &[
+            ("products", number("How many there are.")),
+            ("units", number("Pieces in stock, of all products.")),
+            ("stockValue", described(values::amount(), "What these are worth at the products' prices.")),
+            ("lowStockProducts", number("How many products are low.")),
+            ("events", super::count("How many there were, ever.")),
+            ("asOf", values::time("Everything up to here is in.")),
+        ],
+    )
+}
+
+/// Describes the call.
+pub(super) fn operation() -> Operation {
+    let example = json!({
+        "products": 3,
+        "units": 59,
+        "stockValue": "1234.5",
+        "lowStockProducts": 1,
+        "events": 42,
+        "asOf": "2026-11-22T18:00:00.123Z",
+    });
+    Operation::new("getSummary", TAG.0, "How things stand right now")
+        .parameters(PARAMS.map(parameter))
+        .answers(
+            Answer::new(200, "The figures")
+                .json(reference("Summary"), &[("summary", "A small shop", example)]),
+        )
 }

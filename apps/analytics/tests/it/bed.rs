@@ -1,7 +1,7 @@
 //! A test bed: an embedded backend, analytics over it, and a client.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +13,7 @@ use object_store::local::LocalFileSystem;
 use serde_json::Value;
 use souk_analytics::{Analytics, AnalyticsConfig, AnalyticsDeps};
 use souk_conformance::{SeededIds, TestClock, eventually, make, within};
+use souk_contract_check::{Calls, Exchange};
 use souk_domain::{Command, ProductId};
 use souk_embedded::{Embedded, EmbeddedConfig};
 use souk_http::{Cors, Shutdown};
@@ -21,6 +22,10 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::faults::{FlakyLog, FlakyStore};
+
+/// What the service promises: every answer that a test gets is held against it.
+pub static CONTRACT: LazyLock<Calls> =
+    LazyLock::new(|| Calls::new(souk_analytics::contract().document("analytics")));
 
 /// An installation; analytics can be stopped and started over it.
 pub struct Bed {
@@ -160,10 +165,19 @@ impl Bed {
 
 impl Running {
     pub async fn call(&self, method: Method, path: &str) -> (StatusCode, Value) {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let request = Request::builder().method(method.clone()).uri(path).body(Body::empty()).unwrap();
         let response = within(path, self.router.clone().oneshot(request)).await.unwrap();
-        let status = response.status();
-        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let status = parts.status;
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        CONTRACT.check(&Exchange {
+            method: method.as_str(),
+            target: path,
+            sent: b"",
+            status: status.as_u16(),
+            headers: &parts.headers,
+            body: Some(&body),
+        });
         let value = serde_json::from_slice(&body)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into()));
         (status, value)

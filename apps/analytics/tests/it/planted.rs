@@ -25,3 +25,10 @@ fn committing_before_the_put_turns_the_archive_red() {
     assert!(passes("archive::nothing_is_committed_that_is_not_archived", "none"));
     assert!(!passes("archive::nothing_is_committed_that_is_not_archived", "commit-before-put"));
 }
+
+#[test]
+fn an_answer_outside_of_the_contract_turns_any_query_red() {
+    let query = "queries::summary_tells_how_things_stand";
+    assert!(passes(query, "none"));
+    assert!(!passes(query, "answer-as-text"));
+}

@@ -3,19 +3,20 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use souk_domain::{Adjustment, ProductId, Reference, Timestamp};
-use souk_http::{Code, FieldError, Problem};
+use souk_http::{Code, FaultCode, FieldError, Problem};
 
 use super::object::Object;
 use super::value::{self, Fault, Parsed};
 use super::{checked, text};
 
-const ADJUSTMENT: [&str; 6] = ["delta", "reason", "reference", "unitPrice", "occurredAt", "changeFrom"];
-const LINE: [&str; 7] =
+pub(crate) const ADJUSTMENT: [&str; 6] =
+    ["delta", "reason", "reference", "unitPrice", "occurredAt", "changeFrom"];
+pub(crate) const LINE: [&str; 7] =
     ["productId", "delta", "reason", "reference", "unitPrice", "occurredAt", "changeFrom"];
-const ORDER: [&str; 1] = ["items"];
+pub(crate) const ORDER: [&str; 1] = ["items"];
 
 /// Most lines of an order: what one transaction carries without holding others up.
-const MAX_LINES: usize = 500;
+pub(crate) const MAX_LINES: usize = 500;
 
 /// How far `occurredAt` may lie in the future: clocks of tills are not exact.
 const MAX_AHEAD_MILLIS: i64 = 5 * 60 * 1000;
@@ -42,12 +43,12 @@ pub(crate) fn order(body: &Bytes, now: Timestamp) -> Result<Vec<(ProductId, Adju
 
 fn lines<'a>(raw: &'a RawValue) -> Parsed<Vec<&'a RawValue>> {
     let lines: Vec<&'a RawValue> = serde_json::from_str(raw.get())
-        .map_err(|_| Fault::new("type", format!("must be an array of 1 to {MAX_LINES} lines")))?;
+        .map_err(|_| Fault::new(FaultCode::Type, format!("must be an array of 1 to {MAX_LINES} lines")))?;
     if (1..=MAX_LINES).contains(&lines.len()) {
         return Ok(lines);
     }
     let detail = format!("must have 1 to {MAX_LINES} lines, not {}", lines.len());
-    Err(Fault::new("length", detail))
+    Err(Fault::new(FaultCode::Length, detail))
 }
 
 fn line(
@@ -57,7 +58,7 @@ fn line(
     faults: &mut Vec<FieldError>,
 ) -> Result<Option<(ProductId, Adjustment)>, Problem> {
     if !raw.get().starts_with('{') {
-        faults.push(FieldError::new(pointer, "type", "must be a JSON object"));
+        faults.push(FieldError::new(pointer, FaultCode::Type, "must be a JSON object"));
         return Ok(None);
     }
     let mut object = Object::parse(raw.get(), &LINE, pointer.clone(), faults).map_err(|problem| {
@@ -85,7 +86,7 @@ fn adjustment_fields(object: &mut Object<'_, '_>, now: Timestamp) -> Option<Adju
             Some(adjustment)
         }
         Err(error) => {
-            object.fault("delta", Fault::new("conflict", error.to_string()));
+            object.fault("delta", Fault::new(FaultCode::Conflict, error.to_string()));
             None
         }
     }
@@ -95,7 +96,7 @@ fn occurred_at(raw: &RawValue, now: Timestamp) -> Parsed<Timestamp> {
     let time = value::timestamp(raw)?;
     if time.millis() > now.millis() + MAX_AHEAD_MILLIS {
         return Err(Fault::new(
-            "range",
+            FaultCode::Range,
             format!("must not lie more than 5 minutes in the future; it is {now}"),
         ));
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
-use souk_http::{Code, FieldError, Problem};
+use souk_http::{Code, FaultCode, FieldError, Problem};
 
 use super::value::{Fault, Parsed};
 
@@ -41,7 +41,11 @@ impl<'a, 'f> Object<'a, 'f> {
         match Split(&mut object).deserialize(&mut deserializer).and_then(|()| deserializer.end()) {
             Ok(()) => {}
             Err(error) if error.classify() == Category::Data && is_json(text) => {
-                object.faults.push(FieldError::new(object.prefix.clone(), "type", "must be a JSON object"));
+                object.faults.push(FieldError::new(
+                    object.prefix.clone(),
+                    FaultCode::Type,
+                    "must be a JSON object",
+                ));
             }
             Err(_) if text.trim().is_empty() => {
                 return Err(Problem::new(Code::MalformedRequest, "the body is empty: send a JSON object"));
@@ -61,7 +65,7 @@ impl<'a, 'f> Object<'a, 'f> {
     ) -> Option<T> {
         match self.raw(name) {
             Some(raw) => self.note(name, parse(raw)),
-            None => self.note(name, Err(Fault::new("required", "is required"))),
+            None => self.note(name, Err(Fault::new(FaultCode::Required, "is required"))),
         }
     }
 
@@ -107,12 +111,14 @@ impl<'a, 'f> Object<'a, 'f> {
         let fault = match self.known.iter().position(|known| *known == name) {
             Some(index) => match self.values[index].replace(value) {
                 None => return,
-                Some(_) => Fault::new("duplicate", "is given twice"),
+                Some(_) => Fault::new(FaultCode::Duplicate, "is given twice"),
             },
             None if SET_BY_SOUK.contains(&name) => {
-                Fault::new("read-only", "is set by the service: leave it out")
+                Fault::new(FaultCode::ReadOnly, "is set by the service: leave it out")
             }
-            None => Fault::new("unknown", format!("is unknown; known are {}", self.known.join(", "))),
+            None => {
+                Fault::new(FaultCode::Unknown, format!("is unknown; known are {}", self.known.join(", ")))
+            }
         };
         *named += 1;
         if *named <= MAX_NAMED {

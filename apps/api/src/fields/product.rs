@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 use souk_domain::{Asserted, Category, Description, Name, Patch, Price, Replacement, SellerId, Sku, Stock};
-use souk_http::Problem;
+use souk_http::{FaultCode, Problem};
 
 use super::object::Object;
 use super::value::{self, Fault, Parsed};
 use super::{checked, text};
 
-const CREATE: [&str; 9] =
+pub(crate) const CREATE: [&str; 9] =
     ["name", "price", "stock", "quantity", "sellerId", "sku", "description", "category", "lowStockThreshold"];
 
-const CHANGE: [&str; 14] = [
+pub(crate) const CHANGE: [&str; 14] = [
     "name",
     "price",
     "stock",
@@ -43,7 +43,7 @@ pub(crate) fn new_product(
             Some(Ok(seller_id)) if seller_id == header => Some(header),
             Some(Ok(_)) => {
                 let detail = format!("differs from '{header}', which the header X-Seller-Id names");
-                object.fault("sellerId", Fault::new("conflict", detail));
+                object.fault("sellerId", Fault::new(FaultCode::Conflict, detail));
                 None
             }
             Some(Err(fault)) => {
@@ -108,7 +108,10 @@ fn whole_product(object: &mut Object<'_, '_>) -> Option<Replacement> {
 /// Reads `stock`, or `quantity`, which front ends of the older system send instead; never both.
 fn stock(object: &mut Object<'_, '_>) -> Option<Stock> {
     if object.raw("stock").is_some() && object.raw("quantity").is_some() {
-        object.fault("quantity", Fault::new("conflict", "is another name for stock: give one of them"));
+        object.fault(
+            "quantity",
+            Fault::new(FaultCode::Conflict, "is another name for stock: give one of them"),
+        );
     }
     let quantity = object.not_null("quantity", value::stock);
     object.not_null("stock", value::stock).or(quantity)

@@ -7,21 +7,19 @@ use serde_json::value::RawValue;
 use souk_domain::{
     Amount, Delta, NumberError, Price, ProductId, Reason, SellerId, Stock, TextError, Timestamp, Version,
 };
+use souk_http::FaultCode;
 
 use crate::request::parse_product_id;
 
 /// What is wrong with a value.
-///
-/// Codes: `required`, `unknown`, `duplicate`, `type`, `range`, `length`, `format`, `conflict` (with another field or
-/// a header), `read-only`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
-    pub(super) code: &'static str,
+    pub(super) code: FaultCode,
     pub(super) detail: Cow<'static, str>,
 }
 
 impl Fault {
-    pub(super) fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn new(code: FaultCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into() }
     }
 
@@ -34,7 +32,7 @@ impl Fault {
             Some(b'n') => "null",
             _ => "a number",
         };
-        Self::new("type", format!("must be {expected}, not {actual}"))
+        Self::new(FaultCode::Type, format!("must be {expected}, not {actual}"))
     }
 }
 
@@ -50,9 +48,9 @@ pub(super) fn string(raw: &RawValue) -> Parsed<Cow<'_, str>> {
         return Ok(Cow::Borrowed(inside));
     }
     // The syntax was checked when the value was split off; only what escapes stand for was not.
-    serde_json::from_str::<String>(json)
-        .map(Cow::Owned)
-        .map_err(|_| Fault::new("format", "must be valid Unicode, but holds half of a surrogate pair"))
+    serde_json::from_str::<String>(json).map(Cow::Owned).map_err(|_| {
+        Fault::new(FaultCode::Format, "must be valid Unicode, but holds half of a surrogate pair")
+    })
 }
 
 /// Reads a string that `make` checks.
@@ -64,8 +62,8 @@ pub(super) fn text<T>(
 
 fn text_fault(error: TextError) -> Fault {
     let code = match error {
-        TextError::Length { .. } => "length",
-        TextError::Nul | TextError::Alphabet => "format",
+        TextError::Length { .. } => FaultCode::Length,
+        TextError::Nul | TextError::Alphabet => FaultCode::Format,
     };
     Fault::new(code, error.to_string())
 }
@@ -79,9 +77,11 @@ pub(super) fn seller_id(raw: &RawValue) -> Parsed<SellerId> {
 pub(super) fn price(raw: &RawValue) -> Parsed<Price> {
     let json = number(raw, "a number")?;
     json.parse().map_err(|error| match error {
-        NumberError::FractionDigits => Fault::new("range", error.to_string()),
+        NumberError::FractionDigits => Fault::new(FaultCode::Range, error.to_string()),
         // It is a number by JSON's grammar, so only its exponent can be beyond reading.
-        NumberError::Range | NumberError::NotANumber => Fault::new("range", NumberError::Range.to_string()),
+        NumberError::Range | NumberError::NotANumber => {
+            Fault::new(FaultCode::Range, NumberError::Range.to_string())
+        }
     })
 }
 
@@ -95,7 +95,9 @@ fn integer(raw: &RawValue) -> Parsed<Option<i64>> {
     const ONE: i128 = 10_000;
     match json.parse::<Amount>().map(Amount::units) {
         Ok(units) if units % ONE == 0 => Ok(i64::try_from(units / ONE).ok()),
-        Ok(_) | Err(NumberError::FractionDigits) => Err(Fault::new("type", "must be a whole number")),
+        Ok(_) | Err(NumberError::FractionDigits) => {
+            Err(Fault::new(FaultCode::Type, "must be a whole number"))
+        }
         // Beyond what fits: the caller knows the range.
         Err(NumberError::Range | NumberError::NotANumber) => Ok(None),
     }
@@ -110,16 +112,16 @@ fn number<'a>(raw: &'a RawValue, expected: &str) -> Parsed<&'a str> {
 
 /// Reads a stock or threshold.
 pub(super) fn stock(raw: &RawValue) -> Parsed<Stock> {
-    integer(raw)?
-        .and_then(Stock::new)
-        .ok_or_else(|| Fault::new("range", format!("must be a whole number from 0 to {}", Stock::MAX.get())))
+    integer(raw)?.and_then(Stock::new).ok_or_else(|| {
+        Fault::new(FaultCode::Range, format!("must be a whole number from 0 to {}", Stock::MAX.get()))
+    })
 }
 
 /// Reads by how much stock moves.
 pub(super) fn delta(raw: &RawValue) -> Parsed<Delta> {
     integer(raw)?.and_then(Delta::new).ok_or_else(|| {
         let max = Stock::MAX.get();
-        Fault::new("range", format!("must be a whole number from -{max} to {max}, but not 0"))
+        Fault::new(FaultCode::Range, format!("must be a whole number from -{max} to {max}, but not 0"))
     })
 }
 
@@ -128,7 +130,8 @@ pub(super) fn version(raw: &RawValue) -> Parsed<Version> {
     integer(raw)?
         .and_then(|number| u64::try_from(number).ok())
         .map(Version)
-        .ok_or_else(|| Fault::new("range", "must be a whole number from 1"))
+        .filter(|version| *version >= Version::FIRST)
+        .ok_or_else(|| Fault::new(FaultCode::Range, "must be a whole number from 1"))
 }
 
 /// Reads `true` or `false`.
@@ -142,24 +145,21 @@ pub(super) fn boolean(raw: &RawValue) -> Parsed<bool> {
 
 /// Reads a point in time.
 pub(super) fn timestamp(raw: &RawValue) -> Parsed<Timestamp> {
-    string(raw)?
-        .parse()
-        .map_err(|_| Fault::new("format", "must be a time as in RFC 3339, such as 2010-12-01T08:26:00.000Z"))
+    string(raw)?.parse().map_err(|_| {
+        Fault::new(FaultCode::Format, "must be a time as in RFC 3339, such as 2010-12-01T08:26:00.000Z")
+    })
 }
 
 /// Reads a product's id.
 pub(super) fn product_id(raw: &RawValue) -> Parsed<ProductId> {
-    parse_product_id(&string(raw)?).ok_or_else(|| Fault::new("format", "must be a product's id, a UUID"))
+    parse_product_id(&string(raw)?)
+        .ok_or_else(|| Fault::new(FaultCode::Format, "must be a product's id, a UUID"))
 }
 
 /// Reads why stock moves.
 pub(super) fn reason(raw: &RawValue) -> Parsed<Reason> {
-    Ok(match &*string(raw)? {
-        "sale" => Reason::Sale,
-        "return" => Reason::Return,
-        "restock" => Reason::Restock,
-        "correction" => Reason::Correction,
-        "other" => Reason::Other,
-        _ => return Err(Fault::new("format", "must be sale, return, restock, correction or other")),
+    Reason::parse(&string(raw)?).ok_or_else(|| {
+        let known = Reason::ALL.map(Reason::as_str).join(", ");
+        Fault::new(FaultCode::Format, format!("must be one of {known}"))
     })
 }

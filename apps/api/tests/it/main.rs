@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure in a test's helper fails the test")]
 
 mod conditions;
+mod contract;
 mod failures;
 mod hostile;
 mod idempotency;

@@ -1,7 +1,7 @@
 //! The api over an embedded catalog in a folder of its own, and ways to talk to it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use souk_api::{Api, ApiDeps};
+use souk_contract_check::{Calls, Exchange};
 use souk_domain::{EventType, ProductId, Timestamp};
 use souk_embedded::{Embedded, EmbeddedConfig};
 use souk_http::Cors;
@@ -159,6 +160,9 @@ pub fn router(catalog: Arc<dyn Catalog>, clock: Arc<dyn Clock>, ids: Arc<dyn IdG
     Api::new(ApiDeps { catalog, clock, ids, backend: "embedded", cors: Cors::any(), about }).router()
 }
 
+/// What the service promises: every answer that a test gets is held against it.
+pub static CONTRACT: LazyLock<Calls> = LazyLock::new(|| Calls::new(souk_api::contract().document("api")));
+
 pub async fn call(router: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     send(router, method, path, headers, body.as_bytes()).await
 }
@@ -178,8 +182,17 @@ pub async fn send(
         request = request.header(*name, *value);
     }
     let request = request.body(Body::from(body.to_vec())).unwrap();
-    let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
-    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    let (parts, received) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let text = String::from_utf8(received.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    let exchange = Exchange {
+        method,
+        target: path,
+        sent: body,
+        status: parts.status.as_u16(),
+        headers: &parts.headers,
+        body: Some(text.as_bytes()),
+    };
+    CONTRACT.check(&exchange);
     let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::Null) };
     assert_ne!(parts.status, StatusCode::INTERNAL_SERVER_ERROR, "{text}");
     Answer { status: parts.status.as_u16(), headers: parts.headers, text, body }

@@ -7,9 +7,10 @@ use axum::routing::get;
 use http::{Request, StatusCode};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use souk_http::openapi::Contract;
 use souk_http::{
-    App, Check, ConnectionLimit, Cors, Face, Gate, Metrics, Part, Refusal, Server, Service, Shutdown, Status,
-    Waits,
+    App, Check, ConnectionLimit, Cors, Face, Gate, Metrics, Part, Refusal, Routes, Server, Service, Shutdown,
+    Status, Waits,
 };
 
 use crate::support::{Fixed, call, exchange, header, json, read_until};
@@ -20,6 +21,7 @@ fn face(stream: Option<&'static str>) -> Face {
         about: "a service for tests\n/things".to_owned(),
         backend: "distributed",
         cors: Cors::any(),
+        contract: Contract::default(),
         stream,
     }
 }
@@ -32,7 +34,8 @@ fn app(name: &'static str, path: &'static str, status: Status) -> App {
         cors: Cors::any(),
         health: Arc::new(Fixed(status)),
     };
-    App::new(service, Router::new().route(path, get(async || "here")), Metrics::new(name))
+    let routes = Routes::new(Contract::default()).with_pages(Router::new().route(path, get(async || "here")));
+    App::new(service, routes, Metrics::new(name))
 }
 
 fn serve(gate: &Gate) -> (std::net::SocketAddr, Shutdown) {

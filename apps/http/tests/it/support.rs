@@ -11,9 +11,10 @@ use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use souk_http::openapi::Contract;
 use souk_http::{
-    Check, Code, ConnectionLimit, Cors, Health, HealthCheck, Metrics, Problem, Refusal, Server, Service,
-    Shutdown, Status, read_json,
+    Check, Code, ConnectionLimit, Cors, Health, HealthCheck, Metrics, Problem, Refusal, Routes, Server,
+    Service, Shutdown, Status, read_json,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -53,7 +54,7 @@ pub fn service(status: Status, origins: &str) -> Router {
         cors: Cors::parse(origins).unwrap(),
         health: Arc::new(Fixed(status)),
     };
-    service.router(routes(), Metrics::new("test"))
+    service.router(Routes::new(Contract::default()).with_pages(routes()), Metrics::new("test"))
 }
 
 pub fn app() -> Router {

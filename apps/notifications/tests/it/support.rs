@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use souk_contract_check::{Calls, Exchange, Messages};
 use souk_domain::{Category, Command, Name, NewProduct, ProductId, Replacement, SellerId, Stock};
 use souk_embedded::{Embedded, EmbeddedConfig};
 use souk_http::{ConnectionLimit, Cors, Refusal, Server, Shutdown};
@@ -18,6 +19,26 @@ use souk_notifications::{Notifications, NotificationsConfig, NotificationsDeps};
 use souk_ports::{IdGenerator as _, RandomIds, ReadLimit, SystemClock, UnitOfWork};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+
+/// What the service promises: every answer that a test gets is held against it.
+pub static CALLS: LazyLock<Calls> =
+    LazyLock::new(|| Calls::new(souk_notifications::contract().document("notifications")));
+
+/// What is promised of frames: every one that a test reads is held against it.
+pub static FRAMES: LazyLock<Messages> =
+    LazyLock::new(|| Messages::new(souk_events::asyncapi::document(souk_http::VERSION)));
+
+/// Holds an answer against the contract; without a body where it has no end.
+fn check<B>(method: &Method, target: &str, response: &Response<B>, body: Option<&[u8]>) {
+    CALLS.check(&Exchange {
+        method: method.as_str(),
+        target,
+        sent: b"",
+        status: response.status().as_u16(),
+        headers: response.headers(),
+        body,
+    });
+}
 
 /// Longer than any machine needs; a test that gets here has failed.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -127,18 +148,23 @@ impl Running {
 
     /// Sends a request and returns the answer.
     pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response<Incoming> {
-        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        let mut request = Request::builder().method(method.clone()).uri(path).header("host", "localhost");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        send(self.address, request.body(Empty::new()).unwrap()).await.expect("the service answers")
+        let response =
+            send(self.address, request.body(Empty::new()).unwrap()).await.expect("the service answers");
+        check(&method, path, &response, None);
+        response
     }
 
     /// Returns status and body of a page.
     pub async fn get(&self, path: &str) -> (u16, String) {
         let response = self.request(Method::GET, path, &[]).await;
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await.expect("a whole body").to_bytes();
+        let (parts, body) = response.into_parts();
+        let status = parts.status.as_u16();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        check(&Method::GET, path, &Response::from_parts(parts, ()), Some(&body));
         (status, String::from_utf8(body.to_vec()).expect("text"))
     }
 
@@ -186,6 +212,8 @@ impl Stream {
                     Some(Ok(frame)) => {
                         let Self { parser, got, .. } = self;
                         parser.push(frame.data_ref().expect("no trailers"), |event| {
+                            let faults = FRAMES.frame_faults(&event.name(), &event.id(), &event.data());
+                            assert!(faults.is_empty(), "a frame is not as promised: {faults:#?}");
                             got.push((event.name().into(), event.id().into(), event.data().into()));
                         });
                     }

@@ -3,6 +3,7 @@ import { analytics } from "./api.js";
 import { computed, signal } from "./html.js";
 import { route, setParams } from "./route.js";
 import { remember, remembered } from "./storage.js";
+import { isCheck } from "./stream/checks.js";
 
 const last = signal(remembered("seller") ?? "");
 
@@ -29,11 +30,12 @@ const MOST_SELLERS = 500;
 
 export async function loadSellers() {
   const { items } = await analytics("/aggregates", { window: "all", by: "seller", limit: MOST_SELLERS });
-  sellers.value = items.map((item) => item.key).sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+  const people = items.map((item) => item.key).filter((id) => !isCheck(id));
+  sellers.value = people.sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
 }
 
 /** Adds a seller that the stream told of. @param {string} id */
 export function sawSeller(id) {
-  if (!id || sellers.value.length >= MOST_SELLERS || sellers.value.includes(id)) return;
+  if (!id || isCheck(id) || sellers.value.length >= MOST_SELLERS || sellers.value.includes(id)) return;
   sellers.value = [...sellers.value, id].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
 }

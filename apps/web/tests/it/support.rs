@@ -1,15 +1,16 @@
 //! The service with a sample that does as told, and ways to talk to it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
-use http::Request;
 use http::request::Builder;
+use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
+use souk_contract_check::{Calls, Exchange};
 use souk_domain::Timestamp;
 use souk_http::{Cors, Shutdown};
 use souk_ports::Clock;
@@ -60,6 +61,9 @@ pub fn beside() -> Places {
     }
 }
 
+/// What the service promises: every answer that a test gets is held against it.
+static CONTRACT: LazyLock<Calls> = LazyLock::new(|| Calls::new(souk_web::contract().document("web")));
+
 pub fn web(places: Places, sample: Told) -> (Router, Arc<Told>, Shutdown) {
     let (sample, shutdown) = (Arc::new(sample), Shutdown::new());
     let web = Web::new(WebDeps {
@@ -83,8 +87,23 @@ pub fn app() -> Router {
 pub async fn call(app: &Router, request: Builder) -> (Response, Bytes) {
     let mut request = request.body(Body::empty()).expect("a request of the test's making");
     request.headers_mut().entry("host").or_insert("localhost:5173".parse().expect("a host"));
+    let (method, target) = (request.method().clone(), request.uri().to_string());
     let mut response = app.clone().oneshot(request).await.expect("it answers always");
     let body = std::mem::take(response.body_mut()).collect().await.expect("the body is in memory").to_bytes();
+    // The page and its files are no interface for programs.
+    let html =
+        response.headers().get("content-type").is_some_and(|is| is.as_bytes().starts_with(b"text/html"));
+    let page = target == "/" && (html || response.status() == StatusCode::NOT_MODIFIED);
+    if !page && !target.starts_with("/assets") {
+        CONTRACT.check(&Exchange {
+            method: method.as_str(),
+            target: &target,
+            sent: b"",
+            status: response.status().as_u16(),
+            headers: response.headers(),
+            body: Some(&body),
+        });
+    }
     (response, body)
 }
 

@@ -32,8 +32,9 @@ test("what came late is told as one, by kind", () => {
 });
 
 test("sales are no news", () => {
-  assert.equal(isNews({ type: "ProductUpdated" }), false);
-  assert.equal(isNews({ type: "LowStockWarning" }), true);
+  assert.equal(isNews({ type: "ProductUpdated", sellerid: "s1" }), false);
+  assert.equal(isNews({ type: "LowStockWarning", sellerid: "s1" }), true);
+  assert.equal(isNews({ type: "LowStockWarning", sellerid: "souk-verify-01" }), false);
 });
 
 const at = (seconds) => new Date(Date.UTC(2026, 0, 2, 12, 0, seconds)).toISOString();

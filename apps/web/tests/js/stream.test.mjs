@@ -194,6 +194,18 @@ test("a resumed event that is kept already is not counted again", () => {
   assert.equal(hub.history.unread(""), 1);
 });
 
+test("the events of a check pass through, and nobody is told of them", async () => {
+  const w = world();
+  const { hub, page } = hubIn(w);
+  const a = page();
+  a.hello();
+  w.last().say("message", JSON.stringify(event("e1", "souk-verify-01")), "log-1");
+  a.speak({ kind: "backfill", events: [event("e0", "souk-verify-01")] });
+  await until(() => a.of("events").length === 1);
+  assert.equal(hub.history.unread(""), 0);
+  assert.deepEqual(hub.history.list(""), []);
+});
+
 test("another installation's position is not asked for", () => {
   const w = world();
   const { page } = hubIn(w, { lastId: "other-9", sseUrl: "http://elsewhere.test/events/stream" });

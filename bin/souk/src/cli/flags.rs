@@ -53,6 +53,8 @@ roles! {
     OfStores: Stores, StoreSettings;
     /// Those of `souk migrate`.
     OfMigrate: Migrate, MigrateSettings;
+    /// Those of `souk move`.
+    OfMove: Move, MoveSettings;
     /// All.
     OfConfig: Config, AllSettings;
 }

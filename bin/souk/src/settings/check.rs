@@ -24,7 +24,7 @@ pub fn contradictions(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault
             backend(resolved, faults);
             one_installation(resolved, faults);
         }
-        Role::Api => {
+        Role::Api | Role::Move => {
             needed(
                 resolved,
                 role,
@@ -55,7 +55,7 @@ pub fn oddities(resolved: &Resolutions, role: Role, warnings: &mut Vec<String>) 
     let client = &resolved["KAFKA_CLIENT_ID"];
     let is_a_default =
         || client.setting.defaults.iter().any(|(_, name)| client.shown.as_deref() == Some(name));
-    if matches!(role, Role::Up | Role::Monolith | Role::Stores | Role::Migrate)
+    if matches!(role, Role::Up | Role::Monolith | Role::Stores | Role::Migrate | Role::Move)
         && client.is_given()
         && !is_a_default()
     {

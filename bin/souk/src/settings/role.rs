@@ -19,6 +19,8 @@ pub enum Role {
     Stores,
     /// `souk migrate`, which looks at the stores, too, and writes to the catalog.
     Migrate,
+    /// `souk move`, which looks at the stores of two installations, and writes to those of one.
+    Move,
     /// What talks to services that run elsewhere, such as `souk load`.
     Clients,
     /// `souk config`, which shows all and judges no combination.
@@ -30,7 +32,7 @@ impl Role {
     pub fn reader(self) -> Self {
         match self {
             Self::Monolith => Self::Up,
-            Self::Migrate => Self::Stores,
+            Self::Migrate | Self::Move => Self::Stores,
             role => role,
         }
     }
@@ -45,6 +47,7 @@ impl Role {
             Self::Web => "web",
             Self::Stores => "audit",
             Self::Migrate => "migrate",
+            Self::Move => "move",
             Self::Clients => "load",
             Self::Config => "config",
         }

@@ -3,6 +3,9 @@
 use crate::screen::url;
 use crate::wiring::listeners::{Bound, Door};
 
+/// Where every service says what it promises.
+const CONTRACTS: &str = "/docs, /openapi.json, /asyncapi.json";
+
 /// Returns the text of the service behind `door`.
 pub fn of(door: Door, bound: &Bound) -> String {
     let (api, notifications, analytics) =
@@ -25,14 +28,16 @@ pub fn of(door: Door, bound: &Bound) -> String {
         }
     };
     let things = match door {
-        Door::Api => format!("{here}/products, {here}/health, {here}/metrics"),
-        Door::Notifications => format!("{here}/events/stream, {here}/health, {here}/metrics"),
+        Door::Api => format!("{here}/products, {here}/health, {here}/metrics, {CONTRACTS}"),
+        Door::Notifications => format!("{here}/events/stream, {here}/health, {here}/metrics, {CONTRACTS}"),
         Door::Analytics => {
-            format!("{here}/summary, /aggregates, /events, /archive, /progress, /health, /metrics")
+            format!(
+                "{here}/summary, /aggregates, /events, /archive, /progress, /health, /metrics, {CONTRACTS}"
+            )
         }
-        Door::Web => format!("{here}/, {here}/config.json, {here}/health, {here}/metrics"),
+        Door::Web => format!("{here}/, {here}/config.json, {here}/health, {here}/metrics, {CONTRACTS}"),
         Door::All => format!(
-            "{here}/products, /events/stream, /summary, /aggregates, /events, /archive, /progress, /health, /metrics"
+            "{here}/products, /events/stream, /summary, /aggregates, /events, /archive, /progress, /health, /metrics, {CONTRACTS}"
         ),
     };
     let others = [

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use souk_events::stream;
 use souk_load::{LoadConfig, Phase, Progress};
 use souk_web::{Place, Places, Sample, Step, Upstream, Web, WebDeps};
 
 use crate::ready::reachable;
 use crate::settings::{Role, Settings};
 use crate::wiring::listeners::Door;
-use crate::wiring::site::{STREAM, Site};
+use crate::wiring::site::Site;
 
 /// Lines of the sample a second: all of it takes ten seconds, short enough to wait for and long enough to watch.
 const RATE: f64 = 500.0;
@@ -70,7 +71,7 @@ fn places(settings: &Settings, site: &Site) -> Places {
     let bound = site.bound;
     Places {
         api: place("API_URL", bound.api, settings.api_port, ""),
-        stream: place("SSE_URL", bound.notifications, settings.notifications_port, STREAM),
+        stream: place("SSE_URL", bound.notifications, settings.notifications_port, stream::PATH),
         analytics: place("ANALYTICS_URL", bound.analytics, settings.health_port, ""),
     }
 }
@@ -82,7 +83,7 @@ fn addresses(settings: &Settings, site: &Site) -> (String, String, String) {
     if let (Some(api), Some(notifications), Some(analytics)) =
         (bound.api, bound.notifications, bound.analytics)
     {
-        return (here(api, ""), here(notifications, STREAM), here(analytics, ""));
+        return (here(api, ""), here(notifications, stream::PATH), here(analytics, ""));
     }
     let told = |name: &str, public: &String| settings.given(name).unwrap_or_else(|| public.clone());
     (

@@ -40,13 +40,19 @@ impl Engines {
     /// `Unreachable` with what is not there and the remedy.
     pub async fn open(settings: &Settings) -> Result<Self, Failure> {
         match &settings.distributed {
-            None => {
-                let (folder, retention) = (&settings.data_dir, settings.recent_events_retention);
-                let store = Embedded::open_read_only(folder, retention, Arc::new(SystemClock));
-                Self::embedded(settings, store.map_err(embedded::refused)?)
-            }
-            Some(engines) => Self::distributed(Config::of(settings, engines)?).await,
+            None => Self::of_folder(settings),
+            Some(engines) => Self::over(Config::of(settings, engines)?, false).await,
         }
+    }
+
+    /// Opens the folder that the settings name, whatever else they name, to be read.
+    ///
+    /// # Errors
+    /// `Unreachable` as [`Engines::open`].
+    pub fn of_folder(settings: &Settings) -> Result<Self, Failure> {
+        let (folder, retention) = (&settings.data_dir, settings.recent_events_retention);
+        let store = Embedded::open_read_only(folder, retention, Arc::new(SystemClock));
+        Self::embedded(settings, store.map_err(embedded::refused)?)
     }
 
     /// Opens the installation to put figures right; of a folder, its lock is taken, so that nobody else writes.
@@ -62,7 +68,11 @@ impl Engines {
         Self::embedded(settings, store.map_err(embedded::refused)?)
     }
 
-    fn embedded(settings: &Settings, store: Embedded) -> Result<Self, Failure> {
+    /// Hands out the stores of a folder that is open.
+    ///
+    /// # Errors
+    /// `Unreachable` when the archive's folder cannot be used.
+    pub fn embedded(settings: &Settings, store: Embedded) -> Result<Self, Failure> {
         Ok(Self {
             catalog: store.catalog(),
             log: store.log(),
@@ -74,7 +84,23 @@ impl Engines {
         })
     }
 
-    async fn distributed(config: Config) -> Result<Self, Failure> {
+    /// Opens the servers, to be read.
+    ///
+    /// # Errors
+    /// `Unreachable` as [`Engines::open`].
+    pub async fn of_servers(config: Config) -> Result<Self, Failure> {
+        Self::over(config, false).await
+    }
+
+    /// Opens the servers for consumers to work there: tables and bucket are made when absent.
+    ///
+    /// # Errors
+    /// `Unreachable` as [`Engines::open`].
+    pub async fn of_servers_to_work(config: Config) -> Result<Self, Failure> {
+        Self::over(config, true).await
+    }
+
+    async fn over(config: Config, make: bool) -> Result<Self, Failure> {
         let database = config.postgres.clone().expect("the settings name a database, or are embedded");
         let place = database.address();
         let kafka = config.kafka_of_analytics();
@@ -82,9 +108,19 @@ impl Engines {
         let clock = Arc::new(SystemClock);
         let postgres = async { Ok::<_, Obstacle>(Postgres::read_only(database, clock.clone()).await?) };
         let log = async { Ok::<_, Obstacle>(KafkaEventLog::connect(kafka).await?) };
-        let store =
-            async { Ok::<_, Obstacle>(DynamoEventStore::existing(&config.aws, clock.clone()).await?) };
-        let archive = async { Ok::<_, Obstacle>(souk_aws::existing_archive(&config.aws).await?) };
+        let (aws, clock) = (&config.aws, clock.clone());
+        let store = async {
+            Ok::<_, Obstacle>(match make {
+                true => DynamoEventStore::connect(aws, clock).await?,
+                false => DynamoEventStore::existing(aws, clock).await?,
+            })
+        };
+        let archive = async {
+            Ok::<_, Obstacle>(match make {
+                true => souk_aws::archive(aws).await?,
+                false => souk_aws::existing_archive(aws).await?,
+            })
+        };
         let (postgres, log, store, archive) = tokio::try_join!(postgres, log, store, archive)?;
         Ok(Self {
             catalog: postgres.catalog(),

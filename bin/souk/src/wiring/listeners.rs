@@ -69,7 +69,7 @@ impl Listeners {
             Role::Notifications => &[(Door::Notifications, "PORT", settings.port)],
             Role::Analytics => &[(Door::Analytics, "HEALTH_PORT", settings.port)],
             Role::Web => &[(Door::Web, "WEB_PORT", settings.web_port)],
-            Role::Up | Role::Stores | Role::Migrate | Role::Clients | Role::Config => &[
+            Role::Up | Role::Stores | Role::Migrate | Role::Move | Role::Clients | Role::Config => &[
                 (Door::Api, "API_PORT", settings.api_port),
                 (Door::Notifications, "NOTIFICATIONS_PORT", settings.notifications_port),
                 (Door::Analytics, "HEALTH_PORT", settings.health_port),

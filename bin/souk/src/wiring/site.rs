@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use souk_analytics::AnalyticsConfig;
+use souk_events::stream;
 use souk_http::{App, ConnectionLimit, Cors, Face, Gate, Refusal, Server, Shutdown, Waits};
 use souk_notifications::NotificationsConfig;
 use souk_ports::{Clock, IdGenerator, RandomIds, SystemClock};
@@ -10,12 +11,9 @@ use tokio::net::TcpListener;
 
 use crate::failure::Failure;
 use crate::settings::{Role, Settings};
-use crate::wiring::about;
 use crate::wiring::connections::Shares;
 use crate::wiring::listeners::{Bound, Door};
-
-/// Where readers of events connect.
-pub const STREAM: &str = "/events/stream";
+use crate::wiring::{about, contract};
 
 /// What the services of a process share.
 pub struct Site {
@@ -100,7 +98,8 @@ impl Site {
             about: self.about(door),
             backend: self.backend,
             cors: self.cors.clone(),
-            stream: matches!(door, Door::Notifications | Door::All).then_some(STREAM),
+            contract: contract::of(door),
+            stream: matches!(door, Door::Notifications | Door::All).then_some(stream::PATH),
         };
         Gate::closed(face, waits)
     }

@@ -6,16 +6,19 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Apps that others may use: the manners that all share, the client of those who come from outside, and the folding
-/// that an audit repeats.
+/// Apps that others may use: the manners that all share, the page that these show, the client of those who come from
+/// outside, the folding that an audit repeats, and the proven objects that a move reads.
 const SHARED_APPS: &[(&str, &[&str])] = &[
     ("souk-http", &["souk-api", "souk-notifications", "souk-analytics", "souk-web"]),
+    ("souk-docs", &["souk-http"]),
     ("souk-client", &["souk-load", "souk-verify"]),
-    ("souk-analytics", &["souk-audit"]),
+    ("souk-analytics", &["souk-audit", "souk-move"]),
+    ("souk-audit", &["souk-move"]),
 ];
 
 /// What only tests and `xtask` use: no service starts servers or breaks connections.
-const TEST_BEDS: &[&str] = &["souk-servers", "souk-fault-proxy", "souk-browser", "souk-conformance"];
+const TEST_BEDS: &[&str] =
+    &["souk-servers", "souk-fault-proxy", "souk-browser", "souk-conformance", "souk-contract-check"];
 
 /// The adapters, as code names them.
 const ADAPTERS: &[&str] = &["souk_embedded", "souk_distributed", "souk_postgres", "souk_kafka", "souk_aws"];

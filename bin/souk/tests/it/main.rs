@@ -5,6 +5,7 @@
 //! - `help`: every command explains itself; `docs`: the guide tells every setting as it is.
 //! - `read_only`: a data folder that cannot be written.
 //! - `migrate`: a shop's table is taken over, whatever ends the steps.
+//! - `moving`: a whole shop moves between the embedded engines and the real servers.
 //! - `services`: each service on its own against the real servers; `monolith`: all on one port.
 //! - `web`: the dashboard, beside the services and on its own.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
@@ -19,6 +20,7 @@ mod doctor;
 mod help;
 mod migrate;
 mod monolith;
+mod moving;
 mod read_only;
 mod services;
 mod services_settings;

@@ -6,7 +6,7 @@ use souk_domain::{
 };
 
 use super::*;
-use crate::Envelope;
+use crate::{Envelope, FIXTURES, MIGRATED};
 
 fn context(step: u128) -> Context {
     Context {
@@ -60,17 +60,9 @@ fn life() -> Vec<Event> {
 
 #[test]
 fn every_event_has_its_golden_fixture() {
-    let fixtures = [
-        include_str!("../../fixtures/1-product-created.json"),
-        include_str!("../../fixtures/2-product-updated-sale.json"),
-        include_str!("../../fixtures/3-low-stock-warning.json"),
-        include_str!("../../fixtures/4-product-updated-restock.json"),
-        include_str!("../../fixtures/5-stock-replenished.json"),
-        include_str!("../../fixtures/6-product-deleted.json"),
-    ];
     let events = life();
-    assert_eq!(events.len(), fixtures.len());
-    for (event, fixture) in events.iter().zip(fixtures) {
+    assert_eq!(events.len(), FIXTURES.len());
+    for (event, fixture) in events.iter().zip(FIXTURES) {
         let mut json = Vec::new();
         encode(event, &mut json);
         assert_eq!(String::from_utf8(json).unwrap(), fixture.trim_end());
@@ -109,13 +101,9 @@ fn migrated() -> Vec<Event> {
 
 #[test]
 fn what_was_migrated_has_its_golden_fixtures() {
-    let fixtures = [
-        include_str!("../../fixtures/7-product-created-migrated.json"),
-        include_str!("../../fixtures/8-product-updated-migrated.json"),
-    ];
     let events = migrated();
-    assert_eq!(events.len(), fixtures.len());
-    for (event, fixture) in events.iter().zip(fixtures) {
+    assert_eq!(events.len(), MIGRATED.len());
+    for (event, fixture) in events.iter().zip(MIGRATED) {
         let mut json = Vec::new();
         encode(event, &mut json);
         assert_eq!(String::from_utf8(json).unwrap(), fixture.trim_end());

@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord};
 use rdkafka::{Message as _, Offset};
+use souk_events::headers as names;
 use souk_ports::{DeadLetter, ErrorKind, LogRecord, PortError};
 
 use crate::config::{CALL_TIMEOUT, KafkaConfig};
@@ -81,10 +82,10 @@ fn send(
     let (partition, offset) = (record.partition.to_string(), record.offset.to_string());
     let reason = &reason.as_bytes()[..reason.floor_char_boundary(MAX_REASON_BYTES)];
     let headers = [
-        ("souk_reason", reason),
-        ("souk_topic", config.topic.as_bytes()),
-        ("souk_partition", partition.as_bytes()),
-        ("souk_offset", offset.as_bytes()),
+        (names::REASON, reason),
+        (names::TOPIC, config.topic.as_bytes()),
+        (names::PARTITION, partition.as_bytes()),
+        (names::OFFSET, offset.as_bytes()),
     ]
     .into_iter()
     .fold(OwnedHeaders::new_with_capacity(4), |headers, (key, value)| {
@@ -149,12 +150,12 @@ fn letter(config: &KafkaConfig, message: &BorrowedMessage<'_>) -> Option<DeadLet
         let found = headers.iter().find(|header| header.key == name)?;
         std::str::from_utf8(found.value?).ok()
     };
-    if header("souk_topic")? != config.topic {
+    if header(names::TOPIC)? != config.topic {
         return None;
     }
     Some(DeadLetter {
-        partition: header("souk_partition")?.parse().ok()?,
-        offset: header("souk_offset")?.parse().ok()?,
-        reason: header("souk_reason").unwrap_or_default().to_owned(),
+        partition: header(names::PARTITION)?.parse().ok()?,
+        offset: header(names::OFFSET)?.parse().ok()?,
+        reason: header(names::REASON).unwrap_or_default().to_owned(),
     })
 }

@@ -1,15 +1,19 @@
-//! The one call of librdkafka that rdkafka does not wrap: what a topic is.
+//! The two calls of librdkafka that rdkafka does not wrap: what a topic is, and a commit whose answer comes to a queue of
+//! its own.
 //!
-//! It blocks its thread until the deadline at most. Every native object is owned by a guard that destroys it.
+//! The first blocks its thread until the deadline at most. Every native object is owned by a guard that destroys it.
 
-#![expect(unsafe_code, reason = "rdkafka does not wrap DescribeTopics")]
+#![expect(unsafe_code, reason = "rdkafka wraps neither DescribeTopics nor rd_kafka_commit_queue")]
 
 use std::ffi::{CString, c_char};
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings as native;
 use rdkafka::client::NativeClient;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// Destroys what it points to.
@@ -158,5 +162,49 @@ pub(crate) fn describe_topic(
         bytes[..8].copy_from_slice(&high.to_be_bytes());
         bytes[8..].copy_from_slice(&low.to_be_bytes());
         Ok(Described { id: (bytes != [0; 16]).then_some(bytes), partitions })
+    }
+}
+
+/// A commit that is under way; its answer goes nowhere when this ends first.
+pub(crate) struct PendingCommit<C: ConsumerContext + 'static> {
+    answers: Guard<native::rd_kafka_queue_t>,
+    /// The queue is the client's: it ends after it.
+    _consumer: Arc<BaseConsumer<C>>,
+}
+
+impl<C: ConsumerContext + 'static> PendingCommit<C> {
+    /// Sends positions to the group's coordinator. Does not block: rdkafka's own way of not blocking gives no answer,
+    /// since librdkafka tells one only to a callback that rdkafka never sets.
+    pub fn begin(
+        consumer: &Arc<BaseConsumer<C>>,
+        positions: &TopicPartitionList,
+    ) -> Result<Self, KafkaError> {
+        let client = consumer.client().native_client();
+        // SAFETY: client and positions live during the call, which copies the positions and keeps the queue alive for
+        // its answer; without a callback there is no opaque value.
+        unsafe {
+            let answers =
+                Guard::new(native::rd_kafka_queue_new(client.ptr()), native::rd_kafka_queue_destroy)?;
+            let begun = native::rd_kafka_commit_queue(
+                client.ptr(),
+                positions.ptr(),
+                answers.0,
+                None,
+                ptr::null_mut(),
+            );
+            check(begun)?;
+            Ok(Self { answers, _consumer: consumer.clone() })
+        }
+    }
+
+    /// Returns what became of it, once that is known; blocks for `wait` at most.
+    pub fn answer(&self, wait: Duration) -> Option<Result<(), KafkaError>> {
+        // SAFETY: the queue is alive; the event is ours to destroy.
+        let error = unsafe {
+            let event = native::rd_kafka_queue_poll(self.answers.0, milliseconds(wait));
+            let event = Guard::new(event, native::rd_kafka_event_destroy).ok()?;
+            native::rd_kafka_event_error(event.0)
+        };
+        Some(check(error).map_err(|_| KafkaError::ConsumerCommit(Code::from(error))))
     }
 }

@@ -32,6 +32,7 @@ mod keeper;
 mod keys;
 mod list;
 mod migrate;
+mod moving;
 mod outpost;
 mod queue;
 mod readers;
@@ -59,6 +60,7 @@ use crate::catalog::PostgresCatalog;
 pub use crate::config::PostgresConfig;
 pub use crate::connect::ConnectError;
 use crate::connect::{Role, Server};
+pub use crate::moving::{PgMove, StoredMove};
 pub use crate::outpost::PgOutpost;
 use crate::readers::Readers;
 use crate::shared::Shared;
@@ -97,6 +99,12 @@ impl Postgres {
         config.validate().map_err(|what| server.refused(&what))?;
         let session = server.open(Role::Other).await?;
         migrate::migrate(&session.client, &server).await?;
+        if moving::is_unfinished(&session.client).await.map_err(|error| server.explain(&error))? {
+            return Err(server.refused(
+                "holds a part of a shop that is moving there: run `souk move --to distributed` again until it is done, \
+                 or use another database",
+            ));
+        }
         drop(session);
         let (answers, given) = mpsc::unbounded_channel();
         let committed = Arc::new(Notify::new());

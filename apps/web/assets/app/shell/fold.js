@@ -1,5 +1,6 @@
 /** Folding: many notices into few lines. Nothing here knows of the page. */
 import { count as figure, enumerate, plural } from "../format.js";
+import { isCheck } from "../stream/checks.js";
 
 /** Names that a line spells out; the rest is counted. */
 const NAMED = 3;
@@ -11,7 +12,7 @@ const NAMED = 3;
 const NEWS = new Set(["LowStockWarning", "StockReplenished", "ProductCreated", "ProductDeleted"]);
 
 /** Whether people want to hear of it at once. Edits and sales they find in the history. */
-export const isNews = (event) => NEWS.has(event.type);
+export const isNews = (event) => NEWS.has(event.type) && !isCheck(event.sellerid);
 
 /**
  * Folds notices by kind; all that came late into "away".

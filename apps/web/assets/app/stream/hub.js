@@ -7,6 +7,7 @@
  * Hub to page: status, events, unread, history, gap.
  */
 import { History } from "./history.js";
+import { isCheck } from "./checks.js";
 import { noticeOf, noticeOfGap } from "./notices.js";
 import { Port } from "./port.js";
 import { Source } from "./source.js";
@@ -106,7 +107,7 @@ export class Hub {
   #event(data, id) {
     const event = JSON.parse(data);
     this.lastId = id;
-    this.history.add(noticeOf(event));
+    if (!isCheck(event.sellerid)) this.history.add(noticeOf(event));
     for (const port of this.ports) port.push(event);
     this.#changed();
   }
@@ -127,6 +128,7 @@ export class Hub {
   #backfill(events) {
     const older = events
       .filter((event) => !this.history.ids.has(event.id))
+      .filter(({ sellerid }) => !isCheck(sellerid))
       .map((event, i) => ({ ...noticeOf(event), seq: Date.parse(event.time) * 1000 + (events.length - i) }));
     this.history.merge(older);
     this.#changed();

@@ -106,8 +106,13 @@ pub struct Start {
 
 impl Start {
     pub fn new(folder: &Path) -> Self {
+        Self::over(folder, &folder.join("data"))
+    }
+
+    /// With its data in `data`.
+    pub fn over(folder: &Path, data: &Path) -> Self {
         let mut command = souk();
-        command.arg("up").arg("--data-dir").arg(folder.join("data")).current_dir(folder);
+        command.arg("up").arg("--data-dir").arg(data).current_dir(folder);
         for port in ["API_PORT", "NOTIFICATIONS_PORT", "HEALTH_PORT", "WEB_PORT"] {
             command.env(port, "0");
         }

@@ -4,24 +4,25 @@
 //! caller is told first and can make durable and commit what it has. Until then nothing is polled: its partitions are
 //! still its own.
 
+mod commit;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset as RawOffset, TopicPartitionList};
 use souk_ports::{Delivery, ErrorKind, LogRecord, Offset, Partition, PortError, fault};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Command;
-use super::assignment::{note, starts};
+use super::assignment::starts;
 use super::callbacks::{GroupContext, Rebalance};
 use crate::config::CALL_TIMEOUT;
 use crate::error::port_error;
-use crate::polling::{Watchdog, list, payload_bytes, poll, position};
+use crate::polling::{Watchdog, list, payload_bytes, poll};
 use crate::records::{partition, raw_offset, raw_partition, records};
 use crate::shared::Shared;
 
@@ -32,17 +33,13 @@ const MAX_BYTES: usize = 1 << 20;
 const POLL: Duration = Duration::from_millis(50);
 /// Time for the caller between two calls of `next`; after it the group takes its partitions.
 const MAX_POLL_INTERVAL_MS: &str = "300000";
-/// A commit is tried for so long while the group forms anew; members take up to a heartbeat to notice.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
-/// Pause between two tries of a commit.
-const COMMIT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A group's member.
 pub(super) struct Member {
     shared: Arc<Shared>,
     group: String,
     context: GroupContext,
-    consumer: BaseConsumer<GroupContext>,
+    consumer: Arc<BaseConsumer<GroupContext>>,
     /// The partitions that are its own, each with the offset after the last record that was taken for it.
     owned: BTreeMap<i32, i64>,
     /// Read already and not asked for yet.
@@ -97,7 +94,7 @@ impl Member {
             shared,
             group: group.to_owned(),
             context,
-            consumer,
+            consumer: Arc::new(consumer),
             owned: BTreeMap::new(),
             ready: Vec::new(),
             revoking: None,
@@ -139,7 +136,7 @@ impl Member {
                         }
                         // While the caller is busy, its next records are copied.
                         if self.revoking.is_none() && self.failure.is_none() {
-                            self.fetch(Duration::ZERO);
+                            self.fetch(Duration::ZERO, MAX_RECORDS);
                         }
                     }
                     Err(error) => {
@@ -164,7 +161,7 @@ impl Member {
             return outcome;
         }
         if self.ready.is_empty() {
-            self.fetch(POLL);
+            self.fetch(POLL, MAX_RECORDS);
         }
         if self.ready.is_empty() {
             if let Some(failure) = self.failure.take() {
@@ -179,8 +176,8 @@ impl Member {
         Ok(Some(Delivery::Records(std::mem::take(&mut self.ready))))
     }
 
-    /// Takes what is there.
-    fn fetch(&mut self, wait: Duration) {
+    /// Takes what is there, `most` records or so.
+    fn fetch(&mut self, wait: Duration, most: usize) {
         let (mut count, mut bytes) = (0, 0);
         let rebalances = self.context.rebalances.clone();
         let mut polled = poll(
@@ -190,7 +187,7 @@ impl Member {
             |message| {
                 count += 1;
                 bytes += payload_bytes(message);
-                count >= MAX_RECORDS || bytes >= MAX_BYTES || !rebalances.lock().is_empty()
+                count >= most || bytes >= MAX_BYTES || !rebalances.lock().is_empty()
             },
             || self.context.trouble.reason(),
         );
@@ -291,6 +288,8 @@ impl Member {
     fn let_go(&mut self) {
         let Some(partitions) = self.revoking.take() else { return };
         self.owned.retain(|partition, _| !partitions.contains(partition));
+        // What came while the last positions were committed.
+        self.ready.retain(|record| !partitions.contains(&raw_partition(record.partition)));
         let gone = list(
             &self.shared.config.topic,
             partitions.into_iter().map(|partition| (partition, RawOffset::Invalid)),
@@ -313,37 +312,6 @@ impl Member {
             ErrorKind::Conflict,
             format!("partition {partition} is another member's of group {} by now; join anew", self.group),
         ))
-    }
-
-    fn commit(&self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        self.shared.check()?;
-        let number = self.owns(partition)?;
-        let topic = &self.shared.config.topic;
-        let next = raw_offset(next);
-        // What follows the last record taken is markers as far as the client has come.
-        let caught_up = self.owned.get(&number) == Some(&next);
-        let reach = if caught_up { position(&self.consumer, topic, number) } else { None };
-        let mut positions = TopicPartitionList::with_capacity(1);
-        let mut element = positions.add_partition(topic, number);
-        let what = format!(
-            "cannot commit {next} in partition {partition} of topic {topic} for group {}",
-            self.group
-        );
-        let fail = |error| port_error(&what, error, self.context.trouble.reason());
-        element.set_offset(RawOffset::Offset(next)).map_err(fail)?;
-        element.set_metadata(note(self.shared.identity.log(), reach.unwrap_or(next).max(next)));
-        let deadline = Instant::now() + COMMIT_PATIENCE;
-        loop {
-            match self.consumer.commit(&positions, CommitMode::Sync) {
-                Ok(()) => return Ok(()),
-                Err(KafkaError::ConsumerCommit(Code::RebalanceInProgress | Code::IllegalGeneration))
-                    if Instant::now() < deadline && !self.consumer.assignment_lost() =>
-                {
-                    std::thread::sleep(COMMIT_PAUSE);
-                }
-                Err(error) => return Err(fail(error)),
-            }
-        }
     }
 
     fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 use rdkafka::message::{Header, OwnedHeaders};
 use serde::Deserialize;
-
-/// What the value is.
-const CONTENT_TYPE: &str = "application/cloudevents+json; charset=UTF-8";
+use souk_events::headers::{
+    CE_ID, CE_SELLERID, CE_SOURCE, CE_SPECVERSION, CE_SUBJECT, CE_TIME, CE_TYPE, CLOUD_EVENT, CONTENT_TYPE,
+};
 
 /// The attributes, in the order in which our encoder writes them.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -35,19 +35,19 @@ pub(crate) fn headers(payload: &[u8]) -> OwnedHeaders {
     let headers = OwnedHeaders::new_with_capacity(8);
     let headers = match &attributes {
         Some(found) => [
-            ("ce_specversion", &found.specversion),
-            ("ce_id", &found.id),
-            ("ce_source", &found.source),
-            ("ce_type", &found.event_type),
-            ("ce_subject", &found.subject),
-            ("ce_time", &found.time),
-            ("ce_sellerid", &found.sellerid),
+            (CE_SPECVERSION, &found.specversion),
+            (CE_ID, &found.id),
+            (CE_SOURCE, &found.source),
+            (CE_TYPE, &found.event_type),
+            (CE_SUBJECT, &found.subject),
+            (CE_TIME, &found.time),
+            (CE_SELLERID, &found.sellerid),
         ]
         .into_iter()
         .fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value.as_bytes()) })),
         None => headers,
     };
-    headers.insert(Header { key: "content-type", value: Some(CONTENT_TYPE.as_bytes()) })
+    headers.insert(Header { key: CONTENT_TYPE, value: Some(CLOUD_EVENT.as_bytes()) })
 }
 
 /// Reads the attributes of an event as our encoder writes it, without looking at the product; `None` when a field

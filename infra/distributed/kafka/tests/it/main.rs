@@ -7,6 +7,7 @@ mod dead_letters;
 mod doctor;
 mod groups;
 mod identity;
+mod outage;
 mod partitioner;
 mod planted;
 mod producer;

@@ -1,5 +1,5 @@
 //! Measures the write path without HTTP on the server of `DATABASE_URL`, in a database of its own:
-//! `cargo run --release -p souk-postgres --example write_rate [WRITERS] [SECONDS] [COMMITTERS]`.
+//! `cargo run --release -p souk-postgres --example postgres_write_rate [WRITERS] [SECONDS] [COMMITTERS]`.
 //!
 //! Each writer creates products one after another and waits for each commit.
 

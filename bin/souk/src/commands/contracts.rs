@@ -1,0 +1,38 @@
+//! `souk openapi` and `souk asyncapi`: what the services promise, without anything that runs.
+
+use souk_domain::EventType;
+use souk_http::VERSION;
+
+use crate::cli::{AsyncapiArgs, OpenapiArgs};
+use crate::failure::Failure;
+use crate::output;
+use crate::wiring::contract;
+use crate::wiring::listeners::Door;
+
+/// Prints the calls of a service, or of all on one port.
+///
+/// # Errors
+/// None so far.
+pub fn openapi(args: &OpenapiArgs) -> Result<(), Failure> {
+    let door = match args.service.as_deref() {
+        Some("api") => Door::Api,
+        Some("notifications") => Door::Notifications,
+        Some("analytics") => Door::Analytics,
+        Some("web") => Door::Web,
+        _ => Door::All,
+    };
+    output::print_json(&contract::of(door).document(door.name()));
+    Ok(())
+}
+
+/// Prints topics and stream, or the schema of one event.
+///
+/// # Errors
+/// None so far.
+pub fn asyncapi(args: &AsyncapiArgs) -> Result<(), Failure> {
+    output::print_json(&match args.event.as_deref().and_then(EventType::parse) {
+        Some(kind) => souk_events::schema::standalone(kind),
+        None => souk_events::asyncapi::document(VERSION),
+    });
+    Ok(())
+}
