@@ -218,7 +218,7 @@ impl<'a> Backward<'a> {
         }
         let chunks = ids.len().div_ceil(BATCH);
         for (n, ids) in ids.chunks(BATCH).enumerate() {
-            let (put, delete) = self.to_write(ids).await?;
+            let (put, delete) = self.read_rows(ids).await?;
             let up_to = if n + 1 == chunks { position } else { &self.position.clone() };
             self.write_or_refuse(&put, &delete, up_to).await?;
         }
@@ -266,7 +266,7 @@ impl<'a> Backward<'a> {
     }
 
     /// Tells what of the table is other than in souk.
-    async fn to_write(&mut self, ids: &[ProductId]) -> Result<(Vec<BackRow>, Vec<ProductId>), MigrateError> {
+    async fn read_rows(&mut self, ids: &[ProductId]) -> Result<(Vec<BackRow>, Vec<ProductId>), MigrateError> {
         let mut products = self.products(ids).await?;
         let keys: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let (mut put, mut delete) = (Vec::new(), Vec::new());
