@@ -59,14 +59,6 @@ fn wrong_use_is_exit_code_2() {
 }
 
 #[test]
-fn commands_that_are_not_there_yet_are_no_stubs() {
-    for command in ["move"] {
-        let output = run_souk(here().path(), &[command], &[]);
-        assert_eq!(output.code, Some(2), "{command}: {output:?}");
-    }
-}
-
-#[test]
 fn version_is_for_people_and_for_scripts() {
     let output = run_souk(here().path(), &["version"], &[]);
     assert_eq!(output.stdout.split(' ').next(), Some("souk"), "{output:?}");
