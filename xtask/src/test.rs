@@ -10,7 +10,7 @@ mod needs;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -109,8 +109,7 @@ fn cargo(
     stdout: Stdio,
     running: &AtomicU32,
 ) -> anyhow::Result<Child> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = crate::cargo::command();
     command.args(["test", "--no-fail-fast"]).args(more);
     if args.cargo.is_empty() {
         command.arg("--workspace");

@@ -2,7 +2,7 @@
 //!
 //! A request goes through three steps: `fields` turns its body into checked domain values and names every fault at
 //! once, the catalog carries out the command, `answer` or `refusal` turns the outcome into an answer. Each operation
-//! is a file of its own. To add one: a file with its handler and its description, a line in [`routes`], flows in `tests/it`.
+//! is a file of its own. To add one: a file with its handler and its description, a line in `routes`, flows in `tests/it`.
 
 mod adjust_stock;
 mod answer;

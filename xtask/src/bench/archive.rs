@@ -1,8 +1,6 @@
 //! From events in memory to Parquet bytes, on one core.
 
-use std::process::Command;
-
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use super::Bench;
 use super::stats::grouped;
@@ -13,16 +11,7 @@ const PYARROW: f64 = 470_000.0;
 
 /// Runs the example of souk-analytics that encodes, and reads its figures.
 pub fn encode(_: &Bench) -> anyhow::Result<Vec<Row>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["run", "--release", "--quiet", "--package", "souk-analytics", "--example", "archive_rate"])
-        .output()
-        .context("could not run cargo")?;
-    if !output.status.success() {
-        bail!("the example archive_rate failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    let figures: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("the example archive_rate printed no JSON")?;
+    let figures = crate::cargo::example("souk-analytics", "archive_rate", |_| ())?;
     let figure = |name: &str| figures[name].as_f64().with_context(|| format!("archive_rate tells no {name}"));
     let (rate, memory) = (figure("eventsPerSecond")?, figure("peakMemoryBytes")? / 1e6);
     Ok(vec![

@@ -177,8 +177,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
 
 /// Runs the same command in a release build: a slow client would measure itself.
 fn run_optimised() -> anyhow::Result<bool> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = std::process::Command::new(cargo)
+    let status = crate::cargo::command()
         .args(["run", "--release", "--quiet", "--package", "xtask", "--"])
         .args(std::env::args_os().skip(1))
         .status()

@@ -68,8 +68,7 @@ pub fn creates(bench: &Bench) -> anyhow::Result<Vec<Row>> {
 fn build() -> anyhow::Result<PathBuf> {
     let go = peers::find("go")
         .context("PocketBase is built with Go, and there is no go; on Debian: apt-get install golang")?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let folder = super::souk::target_folder(&cargo)?.join("bench-peers");
+    let folder = crate::cargo::target_folder()?.join("bench-peers");
     let binary = folder.join(BINARY);
     if binary.is_file() {
         return Ok(binary);

@@ -15,23 +15,13 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// Builds the release binary and returns where it is.
 pub fn build() -> anyhow::Result<PathBuf> {
     eprintln!("building souk");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status =
-        Command::new(&cargo).args(["build", "--release", "--package", "souk", "--quiet"]).status()?;
+        crate::cargo::command().args(["build", "--release", "--package", "souk", "--quiet"]).status()?;
     if !status.success() {
         bail!("cargo build --release --package souk failed");
     }
-    let binary = target_folder(&cargo)?.join("release/souk");
+    let binary = crate::cargo::target_folder()?.join("release/souk");
     binary.is_file().then_some(binary).context("the build left no binary")
-}
-
-/// Returns cargo's target folder.
-pub fn target_folder(cargo: &std::ffi::OsStr) -> anyhow::Result<PathBuf> {
-    let output =
-        Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output()?.stdout;
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output).context("cannot read cargo metadata")?;
-    Ok(PathBuf::from(metadata["target_directory"].as_str().context("cargo metadata names no target folder")?))
 }
 
 /// A running installation.

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::support::Client;
@@ -47,6 +48,8 @@ pub struct Service {
     pub port: u16,
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    /// Fills the log; ends when the service has.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Service {
@@ -61,12 +64,12 @@ impl Service {
             .expect("the binary under test starts");
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let (stderr, lines) = (child.stderr.take().expect("stderr was asked for"), Arc::clone(&log));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 lines.lock().expect("no reader panics").push(line);
             }
         });
-        Self { role, port, child, log }
+        Self { role, port, child, log, reader: Some(reader) }
     }
 
     /// Waits until it says that it is ready.
@@ -85,9 +88,13 @@ impl Service {
         Client::new(self.port).try_call("GET", "/readyz", &[], None).is_ok_and(|reply| reply.status == 200)
     }
 
-    /// Returns how it ended, `None` as long as it runs.
+    /// Returns how it ended, `None` as long as it runs. Once it has, all that it said is in its log.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child can be waited for")
+        let status = self.child.try_wait().expect("a child can be waited for")?;
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("no reader panics");
+        }
+        Some(status)
     }
 
     /// Waits until it has ended by itself.

@@ -69,7 +69,9 @@ fn what_is_promised_has_no_fault() {
 
 #[test]
 fn each_fault_is_found() {
-    let cases: [(_, u16, &[(&str, &str)], &str, &str); 11] = [
+    type Call = (&'static str, &'static str, &'static str);
+    type Case<'a> = (Call, u16, &'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: [Case<'_>; 11] = [
         (GET, 418, &[JSON, TAG], r#"{"name":"a"}"#, "status 418"),
         (GET, 200, &[JSON], r#"{"name":"a"}"#, "ETag is missing"),
         (GET, 200, &[JSON, ("etag", "7")], r#"{"name":"a"}"#, "header ETag"),

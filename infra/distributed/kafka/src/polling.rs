@@ -162,7 +162,10 @@ fn has_moved(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
-            Code::NotLeaderForPartition
+            // What the client itself says while its own picture of the brokers lacks the partition.
+            Code::UnknownPartition
+                | Code::UnknownTopic
+                | Code::NotLeaderForPartition
                 | Code::LeaderNotAvailable
                 | Code::UnknownTopicOrPartition
                 | Code::UnknownLeaderEpoch

@@ -1,7 +1,5 @@
 //! From Kafka to an object on S3, against the same consumer that only counts.
 
-use std::process::Command;
-
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
@@ -10,6 +8,7 @@ use super::relay::producer_alone;
 use crate::bench::Bench;
 use crate::bench::stats::{grouped, median};
 use crate::bench::table::Row;
+use crate::cargo;
 
 /// Measures the archive's consumer alone, in a process of its own: the others of analytics would wait for DynamoDB.
 pub fn against_counting(bench: &Bench) -> anyhow::Result<Vec<Row>> {
@@ -22,7 +21,8 @@ pub fn against_counting(bench: &Bench) -> anyhow::Result<Vec<Row>> {
         let run = |what: &str| {
             // A group of its own, and a bucket: each round begins at the beginning.
             let name = format!("{}-{what}-{round}", town.name.replace('_', "-"));
-            example(&town, "souk-analytics", "kafka_archive_rate", |command| {
+            cargo::example("souk-analytics", "kafka_archive_rate", |command| {
+                town.equip(command);
                 command.env("MODE", what).env("KAFKA_CLIENT_ID", &name).env("ARCHIVE_BUCKET_NAME", &name);
             })
         };
@@ -48,22 +48,4 @@ pub fn against_counting(bench: &Bench) -> anyhow::Result<Vec<Row>> {
             .at_least(ours / theirs, 0.3),
         Row::new("memory while doing so", format!("{memory:.0} MB")).target("≤ 200 MB", memory <= 200.0),
     ])
-}
-
-/// Runs an example with a town's settings and returns the figures that it prints.
-pub fn example(
-    town: &Town<'_>,
-    package: &str,
-    name: &str,
-    set: impl FnOnce(&mut Command),
-) -> anyhow::Result<Value> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = town.command(cargo);
-    command.args(["run", "--release", "--quiet", "--package", package, "--example", name]);
-    set(&mut command);
-    let output = command.output().context("could not run cargo")?;
-    if !output.status.success() {
-        bail!("the example {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("the example {name} printed no JSON"))
 }

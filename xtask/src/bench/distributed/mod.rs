@@ -90,7 +90,7 @@ impl<'a> Town<'a> {
         let port = peers::free_port()?;
         let log = self.bench.scratch.folder(&format!("{}-{service}", self.name))?.join("log");
         let mut command = Command::new(&self.bench.souk);
-        command.arg(service).envs(self.settings.iter().map(|(name, value)| (name, value)));
+        self.equip(command.arg(service));
         command.env(if service == "analytics" { "HEALTH_PORT" } else { "PORT" }, port.to_string());
         command.envs(more.iter().copied());
         let mut service = Service { server: Server::spawn(&mut command, "TERM", &log)?, port, log };
@@ -111,11 +111,9 @@ impl<'a> Town<'a> {
         self.start("api", &[("KAFKA_BROKERS", &closed)])
     }
 
-    /// Returns a command with the settings of its services.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
-        command
+    /// Gives a command the settings of its services.
+    pub fn equip<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)))
     }
 
     /// Returns a setting.

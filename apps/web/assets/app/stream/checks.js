@@ -1,6 +1,6 @@
 /**
- * The sellers of `souk verify`: a check makes a product, sells it and removes it. It is in the figures, which tell of
- * every event; people are not told of it.
+ * The sellers of `souk verify`: a check makes a product and removes it. It is in the figures, which tell of every event;
+ * people are not told of it.
  */
 const SELLER = "souk-verify-";
 

@@ -155,6 +155,12 @@ impl Shop {
     pub fn contents(&self, api: &mut Client, analytics: &mut Client) -> Contents {
         let flushed = analytics.post("/archive/flush", "");
         assert_eq!(flushed.status, 200, "{}", flushed.text());
+        // The other consumers are not held up by the archive, nor it by them.
+        eventually("every consumer to have everything", || {
+            let progress = analytics.get("/progress").json();
+            let consumers = progress["consumers"].as_array().expect("a list").clone();
+            consumers.iter().all(|consumer| consumer["lagEvents"] == 0).then_some(())
+        });
         Contents {
             products: by_id(all(api, "/products?limit=500")),
             events: by_id(all(analytics, "/events?limit=500")),
