@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod cargo;
+mod drill;
 mod interrupt;
 mod services;
 mod test;
@@ -29,6 +30,7 @@ enum Command {
     Test(test::Args),
     Services(services::Args),
     Bench(bench::Args),
+    MigrationDrill(drill::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Services(args) => services::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::MigrationDrill(args) => drill::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

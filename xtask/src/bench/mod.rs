@@ -7,24 +7,24 @@
 
 mod archive;
 mod browser;
-mod cleanup;
+pub mod cleanup;
 mod distributed;
 mod fanout;
-mod http;
+pub mod http;
 mod http_load;
 mod latency;
 mod load;
 mod memory;
 mod migrate;
 mod nchan;
-mod peers;
+pub mod peers;
 mod pocketbase;
 mod postgres;
 mod readers;
 mod scale;
-mod souk;
+pub mod souk;
 mod start;
-mod stats;
+pub mod stats;
 mod table;
 
 use std::path::PathBuf;
@@ -68,7 +68,7 @@ pub struct Args {
 }
 
 /// What every measurement needs.
-struct Bench {
+pub struct Bench {
     /// The binary to measure.
     souk: PathBuf,
     quick: bool,

@@ -37,6 +37,7 @@ pub struct Souk {
     pub web: u16,
     /// From start to the last `/readyz`.
     pub ready_after: Duration,
+    data: PathBuf,
     log: PathBuf,
 }
 
@@ -49,16 +50,26 @@ impl Souk {
 
     /// Starts one in `folder`.
     pub fn start_in(binary: &Path, folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(binary, folder, &[])
+    }
+
+    /// Starts one in `folder` with settings.
+    pub fn start_with(
+        binary: &Path,
+        folder: &Path,
+        settings: &[(&'static str, String)],
+    ) -> anyhow::Result<Self> {
         let (api, stream, analytics) = (peers::free_port()?, peers::free_port()?, peers::free_port()?);
         let web = peers::free_port()?;
-        let log = folder.join("souk.log");
+        let (data, log) = (folder.join("data"), folder.join("souk.log"));
         let began = Instant::now();
         let mut server = Server::spawn(
             Command::new(binary)
                 .arg("up")
                 .arg("--data-dir")
-                .arg(folder.join("data"))
+                .arg(&data)
                 .current_dir(folder)
+                .envs(settings.iter().map(|(name, value)| (name, value)))
                 .env("API_PORT", api.to_string())
                 .env("NOTIFICATIONS_PORT", stream.to_string())
                 .env("HEALTH_PORT", analytics.to_string())
@@ -75,7 +86,12 @@ impl Souk {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        Ok(Self { server, api, stream, analytics, web, ready_after: began.elapsed(), log })
+        Ok(Self { server, api, stream, analytics, web, ready_after: began.elapsed(), data, log })
+    }
+
+    /// Returns its data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Returns a figure of its memory in bytes, such as `VmRSS`.
