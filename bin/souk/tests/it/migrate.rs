@@ -1,5 +1,7 @@
 //! `souk migrate` from a real Postgres into the embedded engines: each step as an operator takes it, and `kill -9` in each.
 
+mod way;
+
 use std::path::Path;
 
 use serde_json::Value;
