@@ -58,6 +58,10 @@ pub const TURNING_CRASH_POINTS: &[&str] = &[
     "migrate.turned",
     // way back: rows and position are written, the transaction is not committed.
     "migrate.back-written",
+    // finish: the record is turned, everything is still in the source.
+    "migrate.finishing",
+    // finish: nothing is left in the source, the record does not say that the step has ended.
+    "migrate.removed",
 ];
 
 /// The crash points of `souk move`, which no service comes by.

@@ -1,6 +1,6 @@
 //! The end: what souk installed in the source goes, after a last comparison.
 
-use souk_ports::Keeper;
+use souk_ports::{Keeper, fault};
 
 use super::backward::Backward;
 use super::{Direction, Way};
@@ -41,9 +41,8 @@ pub async fn finish(
         way.change(|record| record.end("finish", way.deps.clock.now(), told))?;
         return Ok(comparison);
     }
-    way.old.remove().await?;
-    // What souk has from now on is its own, also of a migration that was given up.
-    way.deps.catalog.set_keeper(Keeper::Souk).await?;
+    // The record first: with what is removed goes the place up to which was written back. Whoever is killed in between takes
+    // the step again.
     way.change(|record| {
         record.direction = if give_up && record.direction == Direction::Forward {
             record.follow = None;
@@ -51,7 +50,12 @@ pub async fn finish(
         } else {
             Direction::Finished
         };
-        record.end("finish", way.deps.clock.now(), "nothing of souk is left in the source");
     })?;
+    fault::crash_point("migrate.finishing");
+    way.old.remove().await?;
+    fault::crash_point("migrate.removed");
+    // What souk has from now on is its own, also of a migration that was given up.
+    way.deps.catalog.set_keeper(Keeper::Souk).await?;
+    way.change(|record| record.end("finish", way.deps.clock.now(), "nothing of souk is left in the source"))?;
     Ok(comparison)
 }

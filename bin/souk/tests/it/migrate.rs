@@ -1,5 +1,6 @@
 //! `souk migrate` from a real Postgres into the embedded engines: each step as an operator takes it, and `kill -9` in each.
 
+mod source;
 mod way;
 
 use std::path::Path;
@@ -42,6 +43,11 @@ impl Shop {
     fn new(rows: u32) -> Self {
         let server = std::env::var("DATABASE_URL")
             .expect("DATABASE_URL is not set: run `cargo xtask test`, which starts the servers");
+        Self::on(server, rows)
+    }
+
+    /// On a server of its own.
+    fn on(server: String, rows: u32) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let database = format!("souk_test_{}", Uuid::now_v7().simple());
         let admin = connect(&runtime, &server);
@@ -61,6 +67,11 @@ impl Shop {
 
     fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Opens a new session, after the server was killed.
+    fn reconnect(&mut self) {
+        self.sql = connect(&self.runtime, &self.url);
     }
 
     fn sql(&self, statements: &str) {

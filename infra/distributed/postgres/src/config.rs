@@ -8,6 +8,10 @@ use tokio_postgres::config::{Host, SslMode};
 
 use crate::tls::{Tls, Verify};
 
+/// How long a session may be quiet before the peer is asked whether it is there.
+const QUIET: Duration = Duration::from_secs(10);
+/// How long what was sent may stay unacknowledged before the session counts as lost.
+const UNHEARD: Duration = Duration::from_secs(30);
 /// How long a connection may take to come about when the URL says nothing: a server that is there answers in
 /// milliseconds, one behind a lossy link within two retransmissions.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,6 +90,9 @@ impl PostgresConfig {
         if server.get_connect_timeout().is_none() {
             server.connect_timeout(CONNECT_TIMEOUT);
         }
+        // A peer that is gone without a word is noticed within a minute, also while its answer is waited for.
+        server.keepalives_idle(QUIET).keepalives_interval(QUIET / 2).keepalives_retries(3);
+        server.tcp_user_timeout(UNHEARD);
         Ok(Self {
             low_stock_threshold: Stock::new(5).expect("5 is a stock"),
             committers: COMMITTERS,

@@ -20,20 +20,25 @@ impl Shop {
         output
     }
 
-    fn quantity(&self, name: &str) -> i64 {
+    pub fn quantity(&self, name: &str) -> i64 {
         let sql = format!("SELECT quantity::int8 FROM products WHERE name = '{name}'");
         self.runtime.block_on(self.sql.query_one(&sql, &[])).expect("a row").get(0)
     }
 
-    fn id(&self, name: &str) -> String {
+    pub fn id(&self, name: &str) -> String {
         let sql = format!("SELECT id::text FROM products WHERE name = '{name}'");
         self.runtime.block_on(self.sql.query_one(&sql, &[])).expect("a row").get(0)
     }
 
     /// Follows in a process of its own until it is told to end.
-    fn follow(&self) -> Running {
+    pub fn follow(&self) -> Running {
+        self.begin(&["follow", "--json"])
+    }
+
+    /// Takes a step in a process of its own.
+    pub fn begin(&self, step: &[&str]) -> Running {
         let mut command = souk();
-        command.args(["migrate", "follow", "--json", "--source-file", "source.url"]).args(BESIDE);
+        command.arg("migrate").args(step).args(["--source-file", "source.url"]).args(BESIDE);
         command.current_dir(self.path()).env("SOUK_HURRY", "1");
         Running::spawn(command)
     }
@@ -129,6 +134,11 @@ fn every_step_that_is_killed_anywhere_is_taken_again() {
         let compared = shop.beside(&["compare", "--json"], &[]).json();
         assert_eq!(compared["ok"], true, "{point}: {compared}");
     }
+    shop.done_beside(&["cutover", "--within", "120s"]);
+    kill(&["finish"], "migrate.finishing");
+    kill(&["finish"], "migrate.removed");
+    shop.done_beside(&["finish"]);
+    shop.sql("UPDATE products SET quantity = 1 WHERE name = 'Product 2'");
     for point in TURNING_CRASH_POINTS {
         assert!(seen.contains(point), "nobody was killed at {point}");
     }
