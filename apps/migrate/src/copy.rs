@@ -4,11 +4,13 @@
 //! rows that were changed before that key meanwhile are found by the comparison that ends every copy, which also deletes
 //! what the source has no more.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use souk_domain::{Import, Phase, ProductId};
-use souk_ports::fault;
+use souk_ports::{SourceQuery, fault};
 
-use crate::compare::{Difference, DifferenceKind, compare_with};
+use crate::compare::{Difference, DifferenceKind, compare_with, of_import, of_product};
 use crate::judge::{Judge, Verdict};
 use crate::plan::judge;
 use crate::policy::{Fault, FaultKind, Policy};
@@ -31,6 +33,8 @@ pub struct Copied {
     pub skipped: u64,
     /// Products deleted, since the source has them no more.
     pub deleted: u64,
+    /// Rows that changed between the two comparisons at the end, and were taken once more as they stood then.
+    pub meanwhile: u64,
     /// The key after which this run went on; absent when it began at the beginning.
     pub resumed_after: Option<String>,
     /// The comparison at the end.
@@ -164,10 +168,48 @@ async fn settle(
     }
     if !gone.is_empty() || !stale.is_empty() {
         // What was put right is compared again, the rest of both sides with it.
-        comparison = compare_with(deps, &judge, &query, &mut *progress, |_: &Difference| {}).await?;
+        let mut left = Vec::new();
+        comparison = compare_with(deps, &judge, &query, &mut *progress, |difference: &Difference| {
+            left.push(difference.clone());
+        })
+        .await?;
+        let stays = since(deps, &judge, &query, &left, copied).await?;
+        copied.meanwhile = comparison.differences - stays.len() as u64;
+        comparison.differences = stays.len() as u64;
+        comparison.named.retain(|difference| stays.contains(&difference.id));
+        comparison.ok = stays.is_empty();
     }
     copied.comparison = comparison;
     Ok(())
+}
+
+/// Takes what changed since it was put right; a shop in use may never hold still. Returns what souk has not even then.
+async fn since(
+    deps: &Deps,
+    judge: &Judge,
+    query: &SourceQuery,
+    left: &[Difference],
+    copied: &mut Copied,
+) -> Result<HashSet<ProductId>, MigrateError> {
+    let gone: Vec<ProductId> =
+        left.iter().filter(|difference| difference.key.is_none()).map(|difference| difference.id).collect();
+    copied.deleted += delete(deps, &gone, &judge.migration(Phase::Copy)).await?;
+    let keys: Vec<String> = left.iter().filter_map(|difference| difference.key.clone()).collect();
+    let mut stays = HashSet::new();
+    for keys in keys.chunks(crate::rows::PAGE) {
+        let imports = judged(judge, deps.source.rows(query, keys).await?, copied)?;
+        copied.changed += take(deps, imports.clone()).await?.changed;
+        for import in imports {
+            let (id, wanted) = of_import(import);
+            let product = deps.catalog.product(id).await?;
+            let is_there = product
+                .is_some_and(|product| wanted.differing(&of_product(&product, judge, query)).is_empty());
+            if !is_there {
+                stays.insert(id);
+            }
+        }
+    }
+    Ok(stays)
 }
 
 /// All that a catalog has is compared with the source: what it had before would be a difference.

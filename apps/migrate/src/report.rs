@@ -57,6 +57,13 @@ impl fmt::Display for Copied {
             "{} rows: {} products changed, {} the same, {} deleted, {} rows skipped",
             self.rows, self.changed, self.same, self.deleted, self.skipped
         )?;
+        if self.meanwhile > 0 {
+            writeln!(
+                f,
+                "{} rows changed during the comparison and were taken once more; `souk migrate follow` takes what comes",
+                self.meanwhile
+            )?;
+        }
         self.comparison.fmt(f)
     }
 }

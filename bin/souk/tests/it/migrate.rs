@@ -101,6 +101,10 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the database {} is left as it is, for a look", self.database);
+            return;
+        }
         let admin = connect(&self.runtime, &self.server);
         let drop = format!("DROP DATABASE {} WITH (FORCE)", self.database);
         if let Err(error) = self.runtime.block_on(admin.batch_execute(&drop)) {
