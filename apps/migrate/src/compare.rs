@@ -194,9 +194,7 @@ impl<'a> Side<'a> {
 /// What of a product is compared: after a cut-over not what the source has no column for.
 pub(crate) fn of_product(product: &Product, judge: &Judge, query: &SourceQuery) -> Compared {
     let mut compared = Compared::of(product, query.created_at.is_some());
-    if judge.is_turned() {
-        compared.forget_unmapped(query);
-    }
+    compared.forget(judge.unmapped());
     compared
 }
 

@@ -1,8 +1,7 @@
 //! What makes two products the same: everything but version, `lowStock`, and times that the source does not have.
 
 use sha2::{Digest as _, Sha256};
-use souk_domain::{Category, Product, ProductId, Replacement, SellerId, Timestamp};
-use souk_ports::{SourceQuery, SourceRow};
+use souk_domain::{Category, OptionalField, Product, ProductId, Replacement, SellerId, Timestamp};
 
 /// A digest: half a SHA-256, far beyond chance.
 pub(crate) type ProductDigest = u128;
@@ -34,23 +33,15 @@ impl Compared {
         }
     }
 
-    /// Forgets the fields that a source has no column for.
-    pub fn forget_unmapped(&mut self, query: &SourceQuery) {
-        let is_mapped = |field: &str| {
-            let at = SourceRow::FIELDS.iter().position(|name| *name == field);
-            at.is_some_and(|at| query.fields[at].is_some())
-        };
-        if !is_mapped("sku") {
-            self.fields.sku = None;
-        }
-        if !is_mapped("description") {
-            self.fields.description = None;
-        }
-        if !is_mapped("category") {
-            self.fields.category = Category::default();
-        }
-        if !is_mapped("lowStockThreshold") {
-            self.fields.low_stock_threshold = None;
+    /// Forgets the fields that the source does not have: what they are in souk is no difference.
+    pub fn forget(&mut self, unmapped: &[OptionalField]) {
+        for field in unmapped {
+            match field {
+                OptionalField::Sku => self.fields.sku = None,
+                OptionalField::Description => self.fields.description = None,
+                OptionalField::Category => self.fields.category = Category::default(),
+                OptionalField::LowStockThreshold => self.fields.low_stock_threshold = None,
+            }
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 use souk_domain::{
-    Category, Description, Import, Migration, Name, Phase, Price, ProductId, Reference, Replacement,
-    SellerId, Sku, Stock,
+    Category, Description, Import, Migration, Name, OptionalField, Phase, Price, ProductId, Reference,
+    Replacement, SellerId, Sku, Stock,
 };
 use souk_ports::SourceRow;
 use uuid::Uuid;
@@ -36,8 +36,9 @@ pub(crate) struct Judge {
     shared: HashSet<(String, String)>,
     /// Whether the source knows when rows were created.
     has_created_at: bool,
+    /// What it has no fields for.
+    unmapped: Vec<OptionalField>,
     lenient: bool,
-    turned: bool,
 }
 
 /// How keys become ids.
@@ -76,8 +77,8 @@ impl Judge {
             source: name.clone(),
             shared: HashSet::new(),
             has_created_at: true,
+            unmapped: Vec::new(),
             lenient: false,
-            turned: false,
         }
     }
 
@@ -93,15 +94,22 @@ impl Judge {
         self
     }
 
-    /// Makes one for a comparison that passes over rows about which somebody has to decide.
-    pub fn lenient(mut self) -> Self {
-        self.lenient = true;
+    /// Takes in which fields the source has: those of a row that may be missing, by name.
+    pub fn with_mapped(mut self, is_mapped: impl Fn(&str) -> bool) -> Self {
+        let optional = [
+            ("sku", OptionalField::Sku),
+            ("description", OptionalField::Description),
+            ("category", OptionalField::Category),
+            ("lowStockThreshold", OptionalField::LowStockThreshold),
+        ];
+        let missing = optional.into_iter().filter(|(name, _)| !is_mapped(name));
+        self.unmapped = missing.map(|(_, field)| field).collect();
         self
     }
 
-    /// Makes one for the time after a cut-over: souk has fields that the source cannot have.
-    pub fn turned(mut self) -> Self {
-        self.turned = true;
+    /// Makes one for a comparison that passes over rows about which somebody has to decide.
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
         self
     }
 
@@ -109,8 +117,9 @@ impl Judge {
         self.lenient
     }
 
-    pub fn is_turned(&self) -> bool {
-        self.turned
+    /// Returns the fields that the source does not have.
+    pub fn unmapped(&self) -> &[OptionalField] {
+        &self.unmapped
     }
 
     /// Returns the id of the product with a key; `None` when there is no key.
@@ -148,6 +157,7 @@ impl Judge {
                 stock: self::stock(stock, &mut faults),
                 low_stock_threshold: self::threshold(threshold, &mut faults),
             },
+            unmapped: self.unmapped.clone(),
             // Null, where others have a time: always the same, so that a comparison finds it again.
             created_at: self.has_created_at.then(|| row.created_at.unwrap_or_default()),
             updated_at: row.updated_at,

@@ -110,6 +110,7 @@ impl Mapping {
         let name = Reference::new(&*self.name).expect("checked when it was read");
         Judge::new(&name, key.is_uuid, self.policies.clone())
             .with_created_at(self.fields.contains_key("createdAt"))
+            .with_mapped(|field| self.fields.contains_key(field))
     }
 
     /// Returns the same text for the same mapping, however its file is written.

@@ -156,6 +156,7 @@ fn without_sku(holder: &Product, migration: &Migration) -> Import {
             stock: holder.stock,
             low_stock_threshold: holder.low_stock_threshold,
         },
+        unmapped: Vec::new(),
         created_at: Some(holder.created_at),
         updated_at: Some(holder.updated_at),
         migration: Migration { phase: Phase::Copy, ..migration.clone() },

@@ -28,7 +28,7 @@ pub use command::{
 pub use decide::{Context, Decision, Write, decide};
 pub use event::{Cause, Change, Changes, Crossing, Event, EventKind, EventType, Origin};
 pub use ids::{ProductId, SellerId, Version};
-pub use migration::{Import, Migration, Phase};
+pub use migration::{Import, Migration, OptionalField, Phase};
 pub use money::{Amount, NumberError, Price};
 pub use product::{Product, Stock};
 pub use rejection::Rejection;

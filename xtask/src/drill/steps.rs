@@ -73,7 +73,9 @@ impl Operator {
         match step {
             (step, Some(0), _) => Ok(step),
             (step, code, said) => {
-                bail!("souk migrate {name} ended with {code:?}: {} {said}", step.json)
+                let comparison = &step.json["comparison"];
+                let (count, first) = (&comparison["differences"], &comparison["named"][0]);
+                bail!("souk migrate {name} ended with {code:?}: {count} differences, such as {first} {said}")
             }
         }
     }

@@ -87,7 +87,7 @@ pub(super) struct Backward<'a> {
 impl<'a> Backward<'a> {
     pub async fn begin(way: &'a Way<'a>) -> Result<Self, MigrateError> {
         let (judge, query) = crate::plan::judge(&way.deps.source, way.mapping).await?;
-        let (judge, table, inverse) = (judge.turned(), way.table().await?, inverse(way).await?);
+        let (table, inverse) = (way.table().await?, inverse(way).await?);
         let record = way.folder.record()?;
         let known = way.old.back_position().await?.and_then(|text| serde_json::from_str(&text).ok());
         let now = Position::end(way).await?;

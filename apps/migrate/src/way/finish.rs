@@ -23,7 +23,6 @@ pub async fn finish(
             let mut backward = Backward::begin(way).await?;
             backward.drain().await?;
             let (judge, query) = crate::plan::judge(&way.deps.source, way.mapping).await?;
-            let judge = judge.turned();
             compare_with(way.deps, &judge, &query, &mut progress, |_| {}).await?
         }
         // Nothing was written back: the source is of the past.

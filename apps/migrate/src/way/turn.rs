@@ -163,7 +163,6 @@ pub async fn roll_back(
     way.deps.catalog.set_keeper(Keeper::Source).await?;
     fault::crash_point("migrate.fenced");
     let (judge, query) = crate::plan::judge(&way.deps.source, way.mapping).await?;
-    let judge = judge.turned();
     let outcome = loop {
         let round = async {
             backward.drain().await?;

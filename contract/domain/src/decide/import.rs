@@ -25,8 +25,9 @@ pub(super) fn import(
     if before.seller_id != import.seller_id || created_elsewhen {
         return Err(Rejection::AlreadyExists { product_id: import.id });
     }
+    let fields = import.over(before);
     let mut wanted = before.clone();
-    super::replace(&mut wanted, &import.fields);
+    super::replace(&mut wanted, &fields);
     // Nobody said why, and a sale would count as revenue.
     let cause = (wanted.stock != before.stock).then_some(Cause {
         reason: Reason::Other,
@@ -34,7 +35,7 @@ pub(super) fn import(
         unit_price: None,
         occurred_at: None,
     });
-    let mut decision = super::update(before, |after| super::replace(after, &import.fields), cause, context)?;
+    let mut decision = super::update(before, |after| super::replace(after, &fields), cause, context)?;
     if let Some(at) = import.updated_at
         && let Write::Put(product) = &mut decision.write
     {
@@ -112,6 +113,7 @@ mod tests {
                 stock: Stock::new(stock).unwrap(),
                 low_stock_threshold: None,
             },
+            unmapped: Vec::new(),
             created_at: Some(Timestamp::from_millis(10)),
             updated_at: Some(Timestamp::from_millis(20)),
             migration: Migration { source: Reference::new("app.products").unwrap(), phase },
@@ -149,6 +151,19 @@ mod tests {
         touched.updated_at = Some(Timestamp::from_millis(99));
         let decision = decide(Some(&product), &touched).unwrap();
         assert_eq!((decision.write, decision.events), (Write::Nothing(product), Vec::new()));
+    }
+
+    #[test]
+    fn what_the_other_system_does_not_have_stays() {
+        let mut first = imported(10, Phase::Copy);
+        first.fields.sku = Some(crate::Sku::new("L-1").unwrap());
+        let here = decide(None, &first).unwrap().write.product().clone();
+        let mut next = imported(9, Phase::Follow);
+        next.unmapped = vec![crate::OptionalField::Sku, crate::OptionalField::LowStockThreshold];
+        let after = decide(Some(&here), &next).unwrap().write.product().clone();
+        assert_eq!((&after.sku, after.stock), (&here.sku, Stock::new(9).unwrap()));
+        next.unmapped.clear();
+        assert_eq!(decide(Some(&here), &next).unwrap().write.product().sku, None);
     }
 
     #[test]

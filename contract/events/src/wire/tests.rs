@@ -89,6 +89,7 @@ fn migrated() -> Vec<Event> {
             stock: Stock::new(stock).unwrap(),
             low_stock_threshold: None,
         },
+        unmapped: Vec::new(),
         created_at: Some("2010-12-01T08:26:00Z".parse().unwrap()),
         updated_at: Some("2011-02-03T04:05:06Z".parse().unwrap()),
         migration: Migration { source: Reference::new("app.products").unwrap(), phase },

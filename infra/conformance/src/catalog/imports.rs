@@ -16,6 +16,7 @@ fn import(id: ProductId, seller: &str, created_at: i64, fields: Replacement) -> 
         id,
         seller_id: make::seller(seller),
         fields,
+        unmapped: Vec::new(),
         created_at: Some(Timestamp::from_millis(created_at)),
         updated_at: Some(Timestamp::from_millis(created_at + 1)),
         migration: migration(Phase::Copy),

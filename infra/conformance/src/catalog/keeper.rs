@@ -11,7 +11,15 @@ use crate::{Fixture, Shop, eventually, make};
 fn import(id: ProductId, pieces: i64) -> Command {
     let migration = Migration { source: Reference::new("app.products").unwrap(), phase: Phase::Follow };
     let (seller_id, fields) = (make::seller("seller1"), make::fields("theirs", pieces));
-    Command::Import(Import { id, seller_id, fields, created_at: None, updated_at: None, migration })
+    Command::Import(Import {
+        id,
+        seller_id,
+        fields,
+        unmapped: Vec::new(),
+        created_at: None,
+        updated_at: None,
+        migration,
+    })
 }
 
 async fn refused(catalog: &dyn Catalog, unit: UnitOfWork) {
