@@ -29,6 +29,7 @@ pub struct Book {
     runtime: Handle,
     sql: Client,
     souk: Connection,
+    port: u16,
     shared: Arc<Shared>,
     writer: Option<JoinHandle<anyhow::Result<()>>>,
     sold: u64,
@@ -70,7 +71,7 @@ impl Book {
             std::thread::spawn(move || write(&runtime, &writer, &shared, rate))
         };
         let connection = runtime.block_on(Connection::open(souk.api))?;
-        Ok(Self { runtime, sql, souk: connection, shared, writer: Some(writer), sold: 0 })
+        Ok(Self { runtime, sql, souk: connection, port: souk.api, shared, writer: Some(writer), sold: 0 })
     }
 
     /// Lets the old system write again.
@@ -84,8 +85,15 @@ impl Book {
         wait_for("the refusal of the old system's writes", shut).map(drop)
     }
 
+    /// Connects anew: souk closes a connection that is idle for as long as a step takes.
+    fn reconnect(&mut self) -> anyhow::Result<()> {
+        self.souk = self.runtime.block_on(Connection::open(self.port))?;
+        Ok(())
+    }
+
     /// Sells through souk's api.
     pub fn sell_on_souk(&mut self, sales: usize) -> anyhow::Result<usize> {
+        self.reconnect()?;
         let ids: Vec<String> = {
             let entries = self.shared.entries.lock().expect(POISONED);
             let there = entries.iter().filter(|(_, pieces)| pieces.is_some_and(|pieces| pieces > 0));
@@ -106,6 +114,7 @@ impl Book {
 
     /// Times the way from a write in the old table to souk: the median of some.
     pub fn old_to_souk(&mut self, looks: usize) -> anyhow::Result<Duration> {
+        self.reconnect()?;
         let mut took = Vec::new();
         for look in 0..looks {
             let name = format!("seen from afar {look} {:?}", Instant::now());
@@ -125,6 +134,7 @@ impl Book {
 
     /// Times the way from a write in souk to the old table: the median of some.
     pub fn souk_to_old(&mut self, looks: usize) -> anyhow::Result<Duration> {
+        self.reconnect()?;
         let mut took = Vec::new();
         for _ in 0..looks {
             let body = r#"{"name":"made in souk","price":2.5,"stock":30,"sellerId":"seller2"}"#;
@@ -143,6 +153,7 @@ impl Book {
 
     /// Holds every entry against both sides while nobody writes; returns how many there are.
     pub fn is_true_on_both_sides(&mut self) -> anyhow::Result<usize> {
+        self.reconnect()?;
         let entries = self.shared.entries.lock().expect(POISONED).clone();
         for (id, pieces) in &entries {
             let (old, new) = (self.in_old(id)?, self.on_souk(id)?);

@@ -65,6 +65,8 @@ enum Engines {
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often the way from one side to the other is timed.
 const LOOKS: usize = 9;
+/// How long the old system is left at work before it is timed and turned.
+const BUSY: Duration = Duration::from_secs(5);
 /// Sales through souk's own api while it keeps the products.
 const SALES: usize = 500;
 
@@ -133,6 +135,7 @@ impl Drill {
         self.report.step("copy", &copy, format!("{} products changed", copy.json["changed"]));
 
         let follow = self.operator.follow()?;
+        std::thread::sleep(BUSY);
         let lag = self.book.old_to_souk(LOOKS)?;
         self.report.note("follow", lag, "from a write in the old table to souk, median".to_owned());
         self.turn("cutover", follow)?;
@@ -148,6 +151,7 @@ impl Drill {
         self.turn("rollback", follow)?;
 
         let follow = self.operator.follow()?;
+        std::thread::sleep(BUSY);
         let lag = self.book.old_to_souk(LOOKS)?;
         self.report.note("follow", lag, "again".to_owned());
         self.turn("cutover", follow)?;
