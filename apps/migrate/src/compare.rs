@@ -14,6 +14,7 @@ use crate::copy::undecided;
 use crate::digest::{Compared, ProductDigest};
 use crate::judge::{Judge, Verdict};
 use crate::rows::{CatalogRows, SourceRows};
+use crate::way::Direction;
 use crate::{Deps, Mapping, MigrateError, Progress};
 
 mod buckets;
@@ -79,6 +80,22 @@ pub async fn compare(
     mut progress: impl FnMut(Progress),
 ) -> Result<Comparison, MigrateError> {
     let (judge, query) = crate::plan::judge(&deps.source, mapping).await?;
+    compare_with(deps, &judge, &query, &mut progress, |_: &Difference| {}).await
+}
+
+/// Compares as [`compare`] does, in the direction that the migration has: after a cut-over not what the source has no column
+/// for.
+///
+/// # Errors
+/// As [`compare`].
+pub async fn compare_as(
+    deps: &Deps,
+    mapping: &Mapping,
+    direction: Direction,
+    mut progress: impl FnMut(Progress),
+) -> Result<Comparison, MigrateError> {
+    let (judge, query) = crate::plan::judge(&deps.source, mapping).await?;
+    let judge = if direction == Direction::Back { judge.turned() } else { judge };
     compare_with(deps, &judge, &query, &mut progress, |_: &Difference| {}).await
 }
 
