@@ -12,6 +12,7 @@ use souk_domain::Phase;
 use souk_ports::{Source, SourceQuery};
 
 use crate::judge::{Judge, Verdict};
+use crate::policy::Fault;
 use crate::{Mapping, MigrateError, Progress};
 
 mod ask;
@@ -226,10 +227,12 @@ impl Run<'_> {
     /// Tells whether what differs is what the mapping's policies have made acceptable.
     async fn is_mended(&self, key: &str, seen: &Seen) -> Result<bool, MigrateError> {
         let Seen::Different(differing) = seen else { return Ok(false) };
-        let Some(Verdict::Take(_, faults)) = self.verdict(key).await? else { return Ok(false) };
-        let mended =
-            |field: &str| faults.iter().any(|fault| fault.kind.name().split('.').next() == Some(field));
-        Ok(differing.iter().all(|example| mended(&example.field)))
+        let Some(Verdict::Take(import, faults)) = self.verdict(key).await? else { return Ok(false) };
+        let mended = |example: &Example| {
+            let is_fault = |fault: &Fault| fault.kind.name().split('.').next() == Some(&*example.field);
+            faults.iter().any(is_fault) && values::is_taken_over(&import.fields, &example.field, &example.new)
+        };
+        Ok(differing.iter().all(mended))
     }
 
     async fn verdict(&self, key: &str) -> Result<Option<Verdict>, MigrateError> {

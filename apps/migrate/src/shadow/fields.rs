@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::report::Example;
-use super::values::{Kind, same, shown};
+use super::values::{Kind, same};
 use crate::MigrateError;
 
 /// The fields of the table that most come with: old name, souk's name.
@@ -120,8 +120,8 @@ impl Fields {
                 differing.push(Example {
                     key: key.to_owned(),
                     field: new_name.clone(),
-                    old: shown(there),
-                    new: shown(here),
+                    old: there.to_string(),
+                    new: here.to_string(),
                 });
             }
         }

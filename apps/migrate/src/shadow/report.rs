@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Speed;
+use super::values::shortened;
 
 /// Examples that are kept.
 const EXAMPLES: usize = 100;
@@ -105,7 +106,7 @@ impl fmt::Display for Shadow {
         }
         for Example { key, field, old, new } in self.examples.iter().take(SHOWN) {
             let field = if field.is_empty() { String::new() } else { format!(" {field}") };
-            writeln!(f, "  {key}:{field} old {old}, new {new}")?;
+            writeln!(f, "  {key}:{field} old {}, new {}", shortened(old), shortened(new))?;
         }
         if self.examples.len() > SHOWN {
             writeln!(f, "  and more: --json has up to {EXAMPLES}")?;

@@ -1,7 +1,7 @@
 //! When two values are the same, whatever the way they are written.
 
 use serde_json::Value;
-use souk_domain::Timestamp;
+use souk_domain::{Replacement, Timestamp};
 
 /// Characters of a value that are shown.
 const SHOWN: usize = 80;
@@ -94,12 +94,26 @@ fn instant(value: &Value) -> Option<Timestamp> {
     }
 }
 
-/// A value for people.
-pub fn shown(value: &Value) -> String {
-    let text = value.to_string();
+/// Tells whether souk's value of a field, as JSON, is the one that a row was judged to have.
+pub fn is_taken_over(taken: &Replacement, field: &str, new: &str) -> bool {
+    let text = |text: Option<&str>| text.map_or(Value::Null, Value::from);
+    let expected = match field {
+        "sku" => text(taken.sku.as_ref().map(souk_domain::Sku::as_str)),
+        "name" => text(Some(taken.name.as_str())),
+        "description" => text(taken.description.as_ref().map(souk_domain::Description::as_str)),
+        "category" => text(Some(taken.category.as_str())),
+        "price" => text(Some(&taken.price.to_string())),
+        "stock" => Value::from(taken.stock.get()),
+        _ => return false,
+    };
+    serde_json::from_str(new).is_ok_and(|new| same(Kind::of(field), &expected, &new))
+}
+
+/// A value for people: not more of it than they read.
+pub fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
+        None => text.to_owned(),
     }
 }
 

@@ -98,7 +98,11 @@ pub fn check(args: CheckArgs) -> Result<(), Failure> {
                 if report.interrupted {
                     return Err(Failure::Fault("broken off; what was created is removed".to_owned()));
                 }
-                let crud = souk_migrate::crud(&place, timeout).await;
+                // An api that is not there has been waited for already.
+                let crud = match verified_api(&report) {
+                    true => souk_migrate::crud(&place, timeout).await,
+                    false => Err("the api is not there".to_owned()),
+                };
                 verified(&report, crud.map(|crud| crud.took))
             }
         };
@@ -182,6 +186,11 @@ async fn alone(api: &Place, within: Duration) -> Criterion {
         Err(error) => Err(error.to_string()),
     };
     Criterion::of("reads are fast", found, "souk migrate check --old http://…, beside the old API; souk load")
+}
+
+fn verified_api(report: &Report) -> bool {
+    let mut api = report.steps.iter().filter(|step| step.step == StepName::Api).flat_map(|step| &step.checks);
+    api.any(|check| check.check == "health" && check.status == Status::Ok)
 }
 
 /// What a verification says of each criterion.

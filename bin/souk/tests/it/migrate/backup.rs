@@ -48,8 +48,12 @@ fn a_backup_of_a_shop_in_use_is_of_one_moment_and_proves_itself() {
     let shop = Shop::new(2_000);
     shop.sql(OTHERS);
     shop.done(&["plan"]);
-    let souk = Start::new(shop.path()).start();
+    let souk = Start::new(shop.path()).env("ARCHIVE_MAX_AGE", "1s").start();
     shop.done(&["copy", "--data-dir", "data"]);
+    eventually("something is archived", || {
+        let archive = files(&shop.path().join("data/archive"));
+        archive.iter().any(|path| path.extension().is_some_and(|ext| ext == "parquet")).then_some(())
+    });
     let stop = AtomicBool::new(false);
     let (manifest, proof) = std::thread::scope(|scope| {
         // Both sides are written to, all the time.
@@ -88,6 +92,9 @@ fn a_backup_of_a_shop_in_use_is_of_one_moment_and_proves_itself() {
     let restored = verdict["databases"][0]["restoredInto"].as_str().expect("a place");
     let (name, _) = restored.split_once(' ').expect("a name and a server");
     assert_eq!(databases(&shop, name), 0, "the scratch database is dropped again");
+
+    let copied = files(&shop.path().join("kept/souk/archive"));
+    assert!(!copied.is_empty(), "the archive is part of it");
 
     // A start on the copy goes on from there.
     std::fs::rename(shop.path().join("kept/souk"), shop.path().join("again")).expect("our own folder");

@@ -19,7 +19,12 @@ impl Copied {
     fn new(rows: u32, bug: &str) -> Self {
         let shop = Shop::new(rows);
         shop.done(&["plan"]);
-        let souk = Start::new(shop.path()).env("SOUK_PLANTED_BUG", bug).start();
+        Self::of(shop, bug)
+    }
+
+    /// Of a shop that is planned.
+    fn of(shop: Shop, bug: &str) -> Self {
+        let souk = Start::new(shop.path()).env("SOUK_PLANTED_BUG", bug).env("ARCHIVE_MAX_AGE", "1s").start();
         shop.done(&["copy", "--data-dir", "data"]);
         let old = OldApi::start(shop.runtime.handle(), &shop.url);
         Self { shop, souk, old }
@@ -77,6 +82,25 @@ fn answers_that_differ_are_named_and_missing_ones_counted() {
     let examples = found["examples"].as_array().expect("examples");
     let price = examples.iter().find(|example| example["field"] == "price").expect("the price is named");
     assert_eq!((&price["old"], &price["new"]), (&json!("\"1.05000000000000000000\""), &json!("0.05")));
+}
+
+#[test]
+fn what_a_policy_has_mended_or_left_out_is_no_difference() {
+    let shop = Shop::new(50);
+    shop.sql(
+        "UPDATE products SET price = CASE name WHEN 'Product 3' THEN 19.98999912 ELSE -1 END \
+              WHERE name IN ('Product 3', 'Product 4')",
+    );
+    assert_eq!(shop.step(&["plan"], &[]).code, Some(1));
+    let mapping = shop.path().join("souk-migration/mapping.toml");
+    let text = std::fs::read_to_string(&mapping).expect("it was proposed");
+    let policies = "\"price.fraction\" = \"fix\"\n\"price.negative\" = \"skip\"\n";
+    std::fs::write(&mapping, text + policies).expect("our own folder");
+    let copied = Copied::of(shop, "");
+    let seen = copied.shadow("60");
+    let found = seen.json();
+    assert_eq!((seen.code, &found["ok"]), (Some(0), &json!(true)), "{found:#}");
+    assert!(found["mended"].as_u64() >= Some(1) && found["skipped"].as_u64() >= Some(1), "{found:#}");
 }
 
 #[test]
@@ -145,7 +169,7 @@ fn every_criterion_is_checked_and_nothing_is_left_behind() {
     drop(api);
     assert!(run_souk(copied.shop.path(), &["migrate", "check", "--help"], &[]).stdout.contains("Example:"));
     copied.souk.signal(9);
-    let away = copied.check(&[]);
+    let away = copied.check(&["--timeout", "3s"]);
     assert_eq!(away.code, Some(1), "{away:?}");
     assert!(away.stdout.contains("✗ all services are up, and healthy"), "{away:?}");
 }
