@@ -7,12 +7,16 @@
 //! | step | reads | writes |
 //! |---|---|---|
 //! | [`plan()`] | every row | the folder |
+//! | [`back_up()`], [`restore()`] | the source's database, souk's own | a folder, a scratch database |
 //! | [`copy()`] | every row, in the key's order | the catalog, the folder |
 //! | [`compare()`] | every row and every product | nothing |
+//! | [`shadow()`] | answers of both APIs | nothing |
 //! | [`follow()`] | what changes on the side that keeps the products | the other side, the folder |
 //! | [`cut_over()`], [`roll_back()`] | every row and every product | who keeps them, the fence |
 //! | [`finish()`] | every row and every product | takes away what is installed in the source |
 
+mod backup;
+mod check;
 mod columns;
 mod compare;
 mod copy;
@@ -29,6 +33,7 @@ mod propose;
 mod record;
 mod report;
 mod rows;
+mod shadow;
 mod take;
 mod way;
 
@@ -36,6 +41,11 @@ use std::sync::Arc;
 
 use souk_ports::{Catalog, Clock, Source};
 
+pub use backup::{
+    Backup, CopyFiles, DatabaseProof, Judgement, LeftOut, Manifest, Own, Proof, StoredFile, TableProof,
+    back_up, check_free, restore,
+};
+pub use check::{Checklist, Criterion, Crud, Met, as_fast, crud, reads};
 pub use compare::{Comparison, Difference, DifferenceKind, compare};
 pub use copy::{Copied, copy};
 pub use error::MigrateError;
@@ -45,6 +55,7 @@ pub use plan::{KindCount, Plan, plan};
 pub use policy::{Fault, FaultKind, Policy};
 pub use propose::{Proposal, propose};
 pub use record::{CopyRecord, Folder, Record, StepRecord};
+pub use shadow::{Example, Fields, Shadow, ShadowConfig, Speed, Until, shadow};
 pub use way::{
     BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Turn, TurnRecord, Turned, Way,
     cut_over, finish, follow, roll_back,

@@ -36,6 +36,16 @@ pub enum Progress<'a> {
     Ended(&'a Step),
 }
 
+/// Returns each service with where it is supposed to be.
+///
+/// # Errors
+/// [`ClientError::Url`] when a URL cannot be used.
+pub fn services(config: &VerifyConfig) -> Result<[(&'static str, String); 3], ClientError> {
+    let targets = config::Targets::resolve(config)?;
+    Ok([&targets.api, &targets.stream, &targets.analytics]
+        .map(|target| (target.service, target.service_base().url())))
+}
+
 /// Verifies the installation. The first message from `stops` ends the steps, and what was created is removed all the
 /// same; a second one ends that, too.
 ///

@@ -16,7 +16,10 @@ pub use flags::{
     NotificationsSettings, SettingFlags, StoreSettings, UpSettings, WebSettings,
 };
 
-pub use migrate::{CutoverArgs, FinishArgs, FollowArgs, MigrateArgs, MigrateStep, RollbackArgs, StepArgs};
+pub use migrate::{
+    BackupArgs, CheckArgs, CutoverArgs, FinishArgs, FollowArgs, MigrateArgs, MigrateStep, RestoreArgs,
+    RollbackArgs, ShadowArgs, StepArgs,
+};
 pub use moving::{Backend, MoveArgs};
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";

@@ -31,7 +31,7 @@ pub use secret::Secret;
 use crate::settings::value::Value;
 
 /// Every setting, checked and in its type.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Who asked.
     pub role: Role,

@@ -35,6 +35,7 @@ mod embedded;
 mod engines;
 pub mod listeners;
 mod moving;
+mod own;
 mod parts;
 pub mod probes;
 mod services;
@@ -44,6 +45,7 @@ mod waiting;
 
 pub use engines::Engines;
 pub use moving::Side;
+pub use own::own;
 pub use target::Target;
 
 use connections::Shares;

@@ -44,6 +44,14 @@ pub const MIGRATION_CRASH_POINTS: &[&str] = &[
     "migrate.recorded",
 ];
 
+/// The crash points of `souk migrate backup`.
+pub const BACKUP_CRASH_POINTS: &[&str] = &[
+    // the source is dumped, nothing else is written.
+    "migrate.dumped",
+    // all is written and sealed, the folder has not got its name.
+    "migrate.backed-up",
+];
+
 /// The crash points of the steps after it, while both systems run.
 pub const TURNING_CRASH_POINTS: &[&str] = &[
     // follow: changes are known, nothing of them is taken.
@@ -115,17 +123,18 @@ pub fn hurried() -> bool {
 /// Ends the process at once, as `kill -9` would, when the crash point `name` is chosen and this is its visit.
 ///
 /// # Panics
-/// When `name` is not among [`CRASH_POINTS`], [`MIGRATION_CRASH_POINTS`], [`TURNING_CRASH_POINTS`] or
-/// [`MOVE_CRASH_POINTS`].
+/// When `name` is not among [`CRASH_POINTS`], [`MIGRATION_CRASH_POINTS`], [`BACKUP_CRASH_POINTS`],
+/// [`TURNING_CRASH_POINTS`] or [`MOVE_CRASH_POINTS`].
 #[cfg(debug_assertions)]
 pub fn crash_point(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static VISITS: AtomicU64 = AtomicU64::new(0);
-    let known = [CRASH_POINTS, MIGRATION_CRASH_POINTS, TURNING_CRASH_POINTS, MOVE_CRASH_POINTS]
-        .iter()
-        .any(|all| all.contains(&name));
+    let known =
+        [CRASH_POINTS, MIGRATION_CRASH_POINTS, BACKUP_CRASH_POINTS, TURNING_CRASH_POINTS, MOVE_CRASH_POINTS]
+            .iter()
+            .any(|all| all.contains(&name));
     assert!(known, "{name} is not among the crash points");
     let chosen = CHOSEN.get_or_init(|| {
         let text = std::env::var("SOUK_CRASH_AT").ok()?;

@@ -10,6 +10,7 @@
 
 mod catalog;
 mod clock;
+mod dump;
 mod error;
 mod event_log;
 mod event_store;
@@ -25,6 +26,7 @@ pub use catalog::{
     ProductSort, Refusal, UnitOfWork,
 };
 pub use clock::{Clock, IdGenerator, RandomIds, SystemClock};
+pub use dump::{DatabaseDump, Dumped, DumpedTable, TriedOut};
 pub use error::{ErrorKind, PortError};
 pub use event_log::{
     DeadLetter, Delivery, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds, ReadLimit,

@@ -13,6 +13,7 @@
 
 mod answers;
 mod at_rest;
+mod backup;
 mod batch;
 mod catalog;
 mod checkpoint;
@@ -46,6 +47,7 @@ use souk_ports::{Catalog, Clock, EventLog, EventStore, IdGenerator, PortError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use crate::backup::back_up;
 use crate::catalog::{EmbeddedCatalog, Writer};
 use crate::checkpoint::Checkpoints;
 use crate::committer::{Committer, CommitterParts};

@@ -127,10 +127,18 @@ struct Drill {
 }
 
 impl Drill {
-    /// Plan, copy, over, back, over, and the end.
+    /// Plan, backup, copy, over, back, over, and the end.
     fn through(&mut self) -> anyhow::Result<()> {
         let (plan, decided) = self.operator.plan()?;
         self.report.step("plan", &plan, format!("{decided} kinds of faults decided"));
+        let backup = self.operator.step("backup", &["--into", "backup"])?;
+        self.report.step(
+            "backup",
+            &backup,
+            "the old database, the settings, and souk's own state".to_owned(),
+        );
+        let restore = self.operator.step("restore", &["--from", "backup"])?;
+        self.report.step("restore", &restore, "into a scratch database: the same rows".to_owned());
         let copy = self.operator.step("copy", &[])?;
         self.report.step("copy", &copy, format!("{} products changed", copy.json["changed"]));
 
@@ -159,6 +167,9 @@ impl Drill {
         // What was written since the cut-over goes back before the last comparison.
         let follow = self.operator.follow()?;
         self.book.souk_to_old(1)?;
+        let check = self.operator.check(&self.souk)?;
+        let criteria = check.json["criteria"].as_array().map_or(0, Vec::len);
+        self.report.step("check", &check, format!("{criteria} criteria looked at, none that does not hold"));
         follow.end()?;
         let finish = self.operator.step("finish", &[])?;
         self.report.step("finish", &finish, format!("{sold} more sales; the old table is left as it is"));

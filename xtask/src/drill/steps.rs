@@ -89,6 +89,13 @@ impl Operator {
         Ok((Step { json, took, memory }, output.status.code(), said))
     }
 
+    /// Checks every criterion of a migration that went well.
+    pub fn check(&self, souk: &Souk) -> anyhow::Result<Step> {
+        let port = |port: u16| format!("http://127.0.0.1:{port}");
+        let (api, stream, analytics) = (port(souk.api), port(souk.stream), port(souk.analytics));
+        self.step("check", &["--api", &api, "--stream", &stream, "--analytics", &analytics])
+    }
+
     /// Plans, decides what the plan asks for as most would – mend what can be mended, leave out the rest –, and plans again.
     /// Returns the second plan, and how many kinds were decided.
     pub fn plan(&self) -> anyhow::Result<(Step, usize)> {

@@ -6,8 +6,12 @@ use clap::Subcommand;
 
 use super::MigrateSettings;
 
+mod proof;
+mod prove;
 mod way;
 
+pub use proof::{BackupArgs, RestoreArgs};
+pub use prove::{CheckArgs, ShadowArgs};
 pub use way::{CutoverArgs, FinishArgs, FollowArgs, RollbackArgs};
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +36,10 @@ and plan again. Exit code 1 when a row breaks a rule for which the mapping has n
         #[arg(long, value_name = "NAME")]
         table: Option<String>,
     },
+    /// Copies the source, the settings and what souk has into a folder, with checksums, counts and digests
+    Backup(BackupArgs),
+    /// Proves a backup: restores it into a scratch database and compares every table
+    Restore(RestoreArgs),
     /// Copies every row, in the key's order, while the source stays in use; goes on where it was broken off
     #[command(after_help = "\
 Example:
@@ -58,6 +66,10 @@ Exit code 1 when there is a difference.")]
     },
     /// Leads what changes in the source to souk until the cut-over, and after it back
     Follow(FollowArgs),
+    /// Asks the old API and souk's for the same products, and compares the answers and how long they took
+    Shadow(ShadowArgs),
+    /// Checks everything that a migration has to come to, and prints it as a list
+    Check(CheckArgs),
     /// Makes souk the keeper of the products, once both sides are proven the same
     Cutover(CutoverArgs),
     /// Gives the products back to the old system, once both sides are proven the same

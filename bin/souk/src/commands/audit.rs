@@ -53,7 +53,11 @@ fn since(text: &str) -> Result<Timestamp, Failure> {
     }
 }
 
-async fn audit(settings: &Settings, since: Option<Timestamp>, repair: bool) -> Result<Report, Failure> {
+/// Audits the installation that the settings name.
+///
+/// # Errors
+/// `Unreachable` when there is no data, or it cannot be read.
+pub async fn audit(settings: &Settings, since: Option<Timestamp>, repair: bool) -> Result<Report, Failure> {
     let engines =
         if repair { Engines::open_to_repair(settings).await? } else { Engines::open(settings).await? };
     let deps = AuditDeps {

@@ -17,19 +17,35 @@ use crate::settings::{Layers, Resolved, Role, Settings, Source};
 pub fn run(args: ConfigArgs) -> Result<(), Failure> {
     let layers = Layers::of_process(args.settings.values, args.settings.env_file);
     let settings = Settings::load(&layers, Role::Config)?;
-    let rows: Vec<Row<'_>> = SETTINGS
-        .iter()
-        .map(|setting| Row::of(&settings, &settings.resolved[setting.name]))
-        // What this version does not read is of interest only where somebody set it.
-        .filter(|row| row.is_used() || row.value.is_some())
-        .collect();
     if args.json {
-        let rows: Vec<Value> = rows.iter().map(Row::json).collect();
-        output::print_json(&json!({"settings": rows, "warnings": settings.warnings}));
+        output::print_json(&document(&settings));
     } else {
-        output::print(&table(&rows, &settings.warnings));
+        output::print(&table(&rows(&settings), &settings.warnings));
     }
     Ok(())
+}
+
+/// Returns every setting as JSON, secrets hidden.
+pub fn document(settings: &Settings) -> Value {
+    let rows: Vec<Value> = rows(settings).iter().map(Row::json).collect();
+    json!({"settings": rows, "warnings": settings.warnings})
+}
+
+/// Returns every setting's name, value and where it came from as JSON, secrets hidden: what a backup keeps.
+pub fn values(settings: &Settings) -> Value {
+    let rows = rows(settings);
+    let value =
+        |row: &Row<'_>| json!({"name": row.resolved.setting.name, "value": row.value, "from": row.source()});
+    rows.iter().map(value).collect()
+}
+
+fn rows(settings: &Settings) -> Vec<Row<'_>> {
+    SETTINGS
+        .iter()
+        .map(|setting| Row::of(settings, &settings.resolved[setting.name]))
+        // What this version does not read is of interest only where somebody set it.
+        .filter(|row| row.is_used() || row.value.is_some())
+        .collect()
 }
 
 struct Row<'a> {

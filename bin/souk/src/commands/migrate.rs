@@ -19,6 +19,8 @@ use crate::settings::value::Value;
 use crate::settings::{Layers, Role, Settings};
 use crate::wiring::Target;
 
+mod backup;
+mod prove;
 mod way;
 
 /// The server takes a moment to notice that a killed step is gone.
@@ -32,6 +34,10 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 pub fn run(args: MigrateArgs) -> Result<(), Failure> {
     match args.step {
         MigrateStep::Plan { args, table } => Step::begin(args)?.run(|step| plan(step, table)),
+        MigrateStep::Backup(args) => backup::back_up(args),
+        MigrateStep::Restore(args) => backup::restore(args),
+        MigrateStep::Shadow(args) => prove::shadow(args),
+        MigrateStep::Check(args) => prove::check(args),
         MigrateStep::Copy { args, dry_run: true } => Step::begin(args)?.run(rehearse_copy),
         MigrateStep::Copy { args, dry_run: false } => Step::begin(args)?.run(copy),
         MigrateStep::Compare { args } => Step::look(args)?.run(compare),

@@ -62,7 +62,8 @@ fn timeout(text: &str) -> Result<Duration, Failure> {
     }
 }
 
-fn config(settings: &Settings, timeout: Duration) -> VerifyConfig {
+/// Says where an installation is that settings of clients name.
+pub fn config(settings: &Settings, timeout: Duration) -> VerifyConfig {
     let given = |name: &str, url: &String| settings.resolved[name].shown.is_some().then(|| url.clone());
     let config = VerifyConfig {
         api: settings.api_url.clone(),
@@ -96,6 +97,15 @@ async fn verify(config: &VerifyConfig, json: bool) -> Result<Report, Failure> {
         }
     };
     souk_verify::run(config, stops()?, &mut watch).await.map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Verifies, and prints nothing.
+///
+/// # Errors
+/// `Usage` when a URL cannot be used.
+pub async fn quietly(config: &VerifyConfig) -> Result<Report, Failure> {
+    let outcome = souk_verify::run(config, stops()?, &mut |_| {}).await;
+    outcome.map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// Gets a message for each Ctrl-C and SIGTERM.

@@ -11,7 +11,7 @@ use serde_json::Value;
 const SHARED_APPS: &[(&str, &[&str])] = &[
     ("souk-http", &["souk-api", "souk-notifications", "souk-analytics", "souk-web"]),
     ("souk-docs", &["souk-http"]),
-    ("souk-client", &["souk-load", "souk-verify"]),
+    ("souk-client", &["souk-load", "souk-migrate", "souk-verify"]),
     ("souk-analytics", &["souk-audit", "souk-move"]),
     ("souk-audit", &["souk-move"]),
 ];

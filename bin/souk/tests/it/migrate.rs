@@ -14,6 +14,10 @@ use uuid::Uuid;
 
 use crate::support::{Output, run_souk};
 
+mod backup;
+mod old_api;
+mod proving;
+
 /// A word that must never be written down.
 const PASSWORD: &str = "password";
 

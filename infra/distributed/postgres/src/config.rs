@@ -139,6 +139,13 @@ impl PostgresConfig {
         format!("postgres://{user}{}/{}", hosts.join(","), self.database())
     }
 
+    /// Returns the same for another database of the server.
+    pub(crate) fn with_database(&self, name: &str) -> Self {
+        let mut config = self.clone();
+        config.server.dbname(name);
+        config
+    }
+
     /// Returns the database's name: by default the user's.
     pub fn database(&self) -> &str {
         self.server.get_dbname().or(self.server.get_user()).unwrap_or_default()
