@@ -105,7 +105,7 @@ pub async fn shadow(
             Until::Elapsed(long) if began.elapsed() >= long => break,
             _ => {}
         }
-        if n % LIST_EVERY == 0 {
+        if n.is_multiple_of(LIST_EVERY) {
             run.list(n).await?;
         } else {
             let key = keys.next().expect("a cycle of some");
@@ -129,10 +129,13 @@ enum Seen {
     Strange(Example),
 }
 
+/// Which side has no list, and what it has instead.
+type NoList = (&'static str, String);
+
 impl Run<'_> {
     /// Compares a product, and again for as long as it differs.
     async fn product(&mut self, key: &str, n: u64) -> Result<(), MigrateError> {
-        let first = self.look(key, n % 2 == 0).await?;
+        let first = self.look(key, n.is_multiple_of(2)).await?;
         if matches!(first, Seen::Equal) {
             self.found.equal += 1;
             return Ok(());
@@ -242,23 +245,31 @@ impl Run<'_> {
 
     /// Asks both for a list, and looks for products of the old one in souk.
     async fn list(&mut self, n: u64) -> Result<(), MigrateError> {
+        if let Err((side, what)) = self.lists(n).await? {
+            self.found.strange += 1;
+            self.found.show([Example::strange("GET /products", side, &what)]);
+        }
+        Ok(())
+    }
+
+    async fn lists(&mut self, n: u64) -> Result<Result<(), NoList>, MigrateError> {
         let (old, new) = (self.old.ask("/products").await?, self.new.ask("/products").await?);
         let (old, new) = match (old, new) {
             (Asked::Found(old), Asked::Found(new)) => (old, new),
-            (Asked::Strange(what), _) => return Ok(self.no_list("old", &what)),
-            (_, Asked::Strange(what)) => return Ok(self.no_list("new", &what)),
-            (Asked::Missing, _) => return Ok(self.no_list("old", "404")),
-            (_, Asked::Missing) => return Ok(self.no_list("new", "404")),
+            (Asked::Strange(what), _) => return Ok(Err(("old", what))),
+            (_, Asked::Strange(what)) => return Ok(Err(("new", what))),
+            (Asked::Missing, _) => return Ok(Err(("old", "404".to_owned()))),
+            (_, Asked::Missing) => return Ok(Err(("new", "404".to_owned()))),
         };
         let (Some(old), Some(_)) = (fields::list(&old), fields::list(&new)) else {
-            return Ok(self.no_list("old", "an answer without a list of products"));
+            return Ok(Err(("old", "an answer without a list of products".to_owned())));
         };
         // Others each time: a list may be as long as the shop.
         let skip = usize::try_from(n / LIST_EVERY).unwrap_or(0) * OF_A_LIST % old.len().max(1);
         let before = (self.found.different, self.found.missing_in_new, self.found.strange);
         for listed in old.iter().cycle().skip(skip).take(OF_A_LIST.min(old.len())) {
             let Some(key) = self.fields.key(listed) else {
-                return Ok(self.no_list("old", "a product without an id"));
+                return Ok(Err(("old", "a product without an id".to_owned())));
             };
             let Some(id) = self.judge.id(&key) else { continue };
             let seen = match self.new.ask_untimed(&format!("/products/{id}")).await? {
@@ -274,11 +285,6 @@ impl Run<'_> {
         if before == (self.found.different, self.found.missing_in_new, self.found.strange) {
             self.found.equal += 1;
         }
-        Ok(())
-    }
-
-    fn no_list(&mut self, side: &'static str, what: &str) {
-        self.found.strange += 1;
-        self.found.show([Example::strange("GET /products", side, what)]);
+        Ok(Ok(()))
     }
 }
