@@ -1,6 +1,6 @@
 //! A shop in a folder, servers that it may move to, and what is compared between the two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -143,20 +143,27 @@ impl Shop {
         assert_eq!(created.status, 201, "{}", created.text());
     }
 
-    /// Waits until the relay and the consumers have everything.
+    /// Waits until the last event of each product has come out of the relay and is among the recent ones.
     pub fn settle(&self, api: &mut Service, analytics: &mut Service) {
-        eventually("the relay to publish everything", || {
-            (api.check("relay")["waitingEvents"] == 0).then_some(())
+        let products = by_id(all(&mut api.client(), "/products?limit=500"));
+        eventually("the last event of each product", || {
+            let events = all(&mut analytics.client(), "/events?limit=500");
+            let told: BTreeSet<(&str, u64)> = events
+                .iter()
+                .filter_map(|event| Some((event["subject"].as_str()?, event["data"]["version"].as_u64()?)))
+                .collect();
+            let is_told = |(id, product): (&String, &Value)| {
+                product["version"].as_u64().is_some_and(|version| told.contains(&(id, version)))
+            };
+            products.iter().all(is_told).then_some(())
         });
-        let flushed = analytics.client().post("/archive/flush", "");
-        assert_eq!(flushed.status, 200, "{}", flushed.text());
     }
 
     pub fn contents(&self, api: &mut Client, analytics: &mut Client) -> Contents {
-        let flushed = analytics.post("/archive/flush", "");
-        assert_eq!(flushed.status, 200, "{}", flushed.text());
-        // The other consumers are not held up by the archive, nor it by them.
+        // The consumers do not hold each other up, and a flush archives what its own has read by then.
         eventually("every consumer to have everything", || {
+            let flushed = analytics.post("/archive/flush", "");
+            assert_eq!(flushed.status, 200, "{}", flushed.text());
             let progress = analytics.get("/progress").json();
             let consumers = progress["consumers"].as_array().expect("a list").clone();
             consumers.iter().all(|consumer| consumer["lagEvents"] == 0).then_some(())
