@@ -73,9 +73,7 @@ impl Operator {
         match step {
             (step, Some(0), _) => Ok(step),
             (step, code, said) => {
-                let comparison = &step.json["comparison"];
-                let (count, first) = (&comparison["differences"], &comparison["named"][0]);
-                bail!("souk migrate {name} ended with {code:?}: {count} differences, such as {first} {said}")
+                bail!("souk migrate {name} ended with {code:?}: {} {said}", why(&step.json))
             }
         }
     }
@@ -92,7 +90,8 @@ impl Operator {
     /// Checks every criterion of a migration that went well.
     pub fn check(&self, souk: &Souk) -> anyhow::Result<Step> {
         let port = |port: u16| format!("http://127.0.0.1:{port}");
-        let (api, stream, analytics) = (port(souk.api), port(souk.stream), port(souk.analytics));
+        let (api, analytics) = (port(souk.api), port(souk.analytics));
+        let stream = format!("{}/events/stream", port(souk.stream));
         self.step("check", &["--api", &api, "--stream", &stream, "--analytics", &analytics])
     }
 
@@ -140,6 +139,16 @@ impl Operator {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         read_json("souk audit", &output.stdout).context(said)
     }
+}
+
+/// Says what a step found, of much only the first.
+fn why(json: &Value) -> String {
+    let missed = json["criteria"].as_array().into_iter().flatten();
+    if let Some(criterion) = missed.into_iter().find(|criterion| criterion["met"] == "no") {
+        return format!("{}: {}", criterion["criterion"], criterion["measured"]);
+    }
+    let comparison = &json["comparison"];
+    format!("{} differences, such as {}", comparison["differences"], comparison["named"][0])
 }
 
 /// `souk migrate follow` at work; killed when it is not ended.

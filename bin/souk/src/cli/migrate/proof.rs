@@ -15,7 +15,7 @@ overwritten, and one that has a manifest.json is whole. No password is in it, bu
 pub struct BackupArgs {
     #[command(flatten)]
     pub args: StepArgs,
-    /// The folder to make [default: backup-<time> in the folder of --state]
+    /// The folder to make [default: backup-TIME in the folder of --state]
     #[arg(long, value_name = "DIR")]
     pub into: Option<PathBuf>,
     /// Dumps this table alone, as schema.table; may be given several times, where the user may not read the others
