@@ -40,6 +40,8 @@ export class Rows {
     this.rows = new Map();
     this.recent = new Map();
     this.unseen = new Set();
+    /** What was created since the first page was asked for: the page may have been read before. */
+    this.meanwhile = new Map();
     this.held = new Map();
     this.hidden = new Set();
     this.inserted = 0;
@@ -53,6 +55,7 @@ export class Rows {
     this.abort.abort();
     this.abort = new AbortController();
     this.query = query;
+    this.meanwhile.clear();
     await this.#fetch({ ...query, limit: this.firstPage }, true);
   }
 
@@ -65,6 +68,7 @@ export class Rows {
     this.abort.abort();
     this.abort = new AbortController();
     const { signal: aborted } = this.abort;
+    this.meanwhile.clear();
     const depth = this.ids.peek().length;
     let all = { items: [], nextCursor: null };
     try {
@@ -130,8 +134,20 @@ export class Rows {
     if (anew) {
       this.inserted = 0;
       this.unseen.clear();
-      this.waiting.value = 0;
+      this.#catchUp(there);
+      this.waiting.value = this.unseen.size;
     }
+  }
+
+  /** Takes in what was created while the page was on its way. @param {Set<string>} there */
+  #catchUp(there) {
+    const missing = [...this.meanwhile.keys()].filter((id) => !there.has(id) && !this.hidden.has(id));
+    const products = missing.map((id) => this.recent.get(id)?.product).filter(Boolean);
+    this.meanwhile.clear();
+    if (this.query.sort === "-createdAt" && products.length <= MOST_INSERTED) {
+      for (const product of products) this.rows.set(product.id, signal({ product, pending: 0, changed: 1, gone: false }));
+      this.ids.value = [...products.map(({ id }) => id).reverse(), ...this.ids.peek()];
+    } else for (const { id } of products) this.unseen.add(id);
   }
 
   /** @param {string} id */
@@ -166,8 +182,9 @@ export class Rows {
   #created(event, tops) {
     const { product } = event.data;
     this.#remember(product.id, product.version, product);
-    if (this.rows.has(product.id) || !matches(product, this.query)) return;
-    tops.push(product);
+    if (!matches(product, this.query)) return;
+    if (this.meanwhile.size < MOST_RECENT) this.meanwhile.set(product.id, true);
+    if (!this.rows.has(product.id)) tops.push(product);
   }
 
   #insert(products, mayInsert) {
