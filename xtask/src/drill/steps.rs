@@ -143,8 +143,8 @@ impl Operator {
 
 /// Says what a step found, of much only the first.
 fn why(json: &Value) -> String {
-    let missed = json["criteria"].as_array().into_iter().flatten();
-    if let Some(criterion) = missed.into_iter().find(|criterion| criterion["met"] == "no") {
+    let mut missed = json["criteria"].as_array().into_iter().flatten();
+    if let Some(criterion) = missed.find(|criterion| criterion["met"] == "no") {
         return format!("{}: {}", criterion["criterion"], criterion["measured"]);
     }
     let comparison = &json["comparison"];
