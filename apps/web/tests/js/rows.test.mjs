@@ -40,6 +40,25 @@ test("a page that was read before an event does not undo it", async () => {
   assert.equal(rows.row("a").value.product.stock, 1);
 });
 
+test("what is created while the first page is on its way is in the list", async () => {
+  let answer;
+  const rows = new Rows(() => new Promise((resolve) => (answer = resolve)));
+  const started = rows.start({ sort: "-createdAt" });
+  rows.apply([created(product("b")), created(product("c")), created(product("gone"))], true);
+  rows.apply([deleted(product("gone"), 2)], true);
+  answer({ items: [product("b"), product("a")], nextCursor: null });
+  await started;
+  assert.deepEqual(rows.ids.value, ["c", "b", "a"]);
+  assert.equal(rows.waiting.value, 0);
+
+  const byName = rows.start({ sort: "name" });
+  rows.apply([created(product("d"))], true);
+  answer({ items: [product("a"), product("b"), product("c")], nextCursor: null });
+  await byName;
+  assert.deepEqual(rows.ids.value, ["a", "b", "c"]);
+  assert.equal(rows.waiting.value, 1);
+});
+
 test("new ones come in on top, unless someone is at work", async () => {
   const rows = await listOf(product("a"));
   rows.apply([created(product("b")), created(product("c"))], true);

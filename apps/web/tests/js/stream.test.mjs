@@ -184,6 +184,25 @@ test("the last id and what came with it are written down together", async () => 
   assert.deepEqual(saves[0].put.map(({ id }) => id), ["e1"]);
 });
 
+test("what could not be written down is written with the next position", async () => {
+  const w = world();
+  const { hub, page, saves } = hubIn(w);
+  const { save } = hub.store;
+  let refused = 0;
+  hub.store.save = async () => {
+    refused += 1;
+    throw new Error("quota");
+  };
+  page().hello();
+  w.last().say("message", JSON.stringify(event("e1")), "log-1");
+  await until(() => refused > 0);
+  hub.store.save = save;
+  w.last().say("message", JSON.stringify(event("e2")), "log-2");
+  await until(() => saves.length > 0);
+  assert.equal(saves[0].state.lastId, "log-2");
+  assert.deepEqual(saves[0].put.map(({ id }) => id), ["e1", "e2"]);
+});
+
 test("a resumed event that is kept already is not counted again", () => {
   const w = world();
   const kept = { id: "e1", seq: 5, at: "2026-01-01T00:00:00.000Z", kind: "low", group: "alert", seller: "s1", productId: "p", name: "Lamp", data: {} };

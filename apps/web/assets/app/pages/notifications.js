@@ -55,10 +55,8 @@ export default function Notifications() {
     else pending.current ??= setTimeout(read, PAUSE_MILLIS);
     first.current = false;
   }, [whose, changed]);
-  useEffect(() => {
-    hushNews();
-    return () => clearTimeout(pending.current);
-  }, []);
+  useEffect(hushNews, []);
+  useEffect(() => () => clearTimeout(pending.current), []);
 
   /** Asks analytics for what is older than the oldest here, or for what came since a gap began. */
   const loadOlder = async (range) => {

@@ -21,6 +21,8 @@ let gathered = [];
 let timer = null;
 /** What the toasts that are shown stand for, by key. @type {Map<string, import("./fold.js").News>} */
 const shown = new Map();
+/** Whether the page says it all itself. */
+let hushed = false;
 
 export function startNews() {
   onEvents((batch) => {
@@ -38,7 +40,7 @@ function tell() {
   clearTimeout(timer);
   timer = null;
   const now = serverNow();
-  const news = gathered.filter((event) => !isOwn(event)).map((event) => ({ ...noticeOf(event), late: now - Date.parse(event.time) > LATE_MILLIS }));
+  const news = hushed ? [] : gathered.filter((event) => !isOwn(event)).map((event) => ({ ...noticeOf(event), late: now - Date.parse(event.time) > LATE_MILLIS }));
   gathered = [];
   for (const [key, fresh] of foldNews(news)) {
     const all = shown.has(key) ? mergeNews(shown.get(key), fresh) : fresh;
@@ -53,7 +55,11 @@ function tell() {
   }
 }
 
-/** The notifications page says it all itself. */
+/** For the notifications page, which says it all itself: no toasts beside it. Returns what ends it. */
 export function hushNews() {
+  hushed = true;
   for (const key of shown.keys()) dismissToast(`news-${key}`);
+  return () => {
+    hushed = false;
+  };
 }

@@ -109,4 +109,10 @@ export class History {
     this.evicted = [];
     return { put, remove };
   }
+
+  /** What could not be written down is taken again the next time. @param {{put: import("../types.js").Notice[], remove: string[]}} taken */
+  giveBack({ put, remove }) {
+    this.fresh.unshift(...put);
+    this.evicted.unshift(...remove);
+  }
 }

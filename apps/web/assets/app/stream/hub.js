@@ -155,8 +155,9 @@ export class Hub {
     clearTimeout(this.saving);
     this.saving = null;
     const state = { lastId: this.lastId, reads: this.history.reads, sseUrl: this.sseUrl };
-    // Refused (quota, a closed database): the history is then as long as this browser stays open.
-    this.store.save({ ...this.history.take(), state }).catch(() => undefined);
+    const taken = this.history.take();
+    // Refused (quota, a closed database): the next time writes it too, or the position would be ahead of the notices.
+    this.store.save({ ...taken, state }).catch(() => this.history.giveBack(taken));
   }
 }
 

@@ -41,7 +41,7 @@ export class Rows {
     this.recent = new Map();
     this.unseen = new Set();
     /** What was created since the first page was asked for: the page may have been read before. */
-    this.meanwhile = new Map();
+    this.meanwhile = new Set();
     this.held = new Map();
     this.hidden = new Set();
     this.inserted = 0;
@@ -141,7 +141,7 @@ export class Rows {
 
   /** Takes in what was created while the page was on its way. @param {Set<string>} there */
   #catchUp(there) {
-    const missing = [...this.meanwhile.keys()].filter((id) => !there.has(id) && !this.hidden.has(id));
+    const missing = [...this.meanwhile].filter((id) => !there.has(id) && !this.hidden.has(id));
     const products = missing.map((id) => this.recent.get(id)?.product).filter(Boolean);
     this.meanwhile.clear();
     if (this.query.sort === "-createdAt" && products.length <= MOST_INSERTED) {
@@ -183,7 +183,7 @@ export class Rows {
     const { product } = event.data;
     this.#remember(product.id, product.version, product);
     if (!matches(product, this.query)) return;
-    if (this.meanwhile.size < MOST_RECENT) this.meanwhile.set(product.id, true);
+    if (this.meanwhile.size < MOST_RECENT) this.meanwhile.add(product.id);
     if (!this.rows.has(product.id)) tops.push(product);
   }
 
