@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use souk_domain::{
-    Adjustment, Asserted, Category, Command, Delta, Description, Name, NewProduct, Patch, Precondition,
-    Price, ProductId, Reason, Reference, Replacement, SellerId, Sku, Stock, Version,
+    Adjustment, Asserted, Category, Command, Delta, Description, Import, Migration, Name, NewProduct, Patch,
+    Phase, Precondition, Price, ProductId, Reason, Reference, Replacement, SellerId, Sku, Stock, Timestamp,
+    Version,
 };
 use souk_ports::{Answer, Applied, Idempotency, UnitOfWork};
 
@@ -75,6 +76,24 @@ pub fn create_for(seller_id: &str, id: ProductId, fields: Replacement) -> Comman
 /// Creates a product of `seller_id` with a sku.
 pub fn create_sku(seller_id: &str, id: ProductId, code: &str) -> Command {
     create_for(seller_id, id, Replacement { sku: Some(sku(code)), ..fields("with a sku", 10) })
+}
+
+/// A take-over of a product that was created elsewhere, in milliseconds since 1970, and changed a millisecond later.
+pub fn import(id: ProductId, seller_id: &str, created_at: i64, fields: Replacement) -> Command {
+    Command::Import(Import {
+        id,
+        seller_id: seller(seller_id),
+        fields,
+        unmapped: Vec::new(),
+        created_at: Some(Timestamp::from_millis(created_at)),
+        updated_at: Some(Timestamp::from_millis(created_at + 1)),
+        migration: migration(Phase::Copy),
+    })
+}
+
+/// Where it comes from.
+pub fn migration(phase: Phase) -> Migration {
+    Migration { source: Reference::new("app.products").unwrap(), phase }
 }
 
 /// Moves stock: a sale below 0, a restock above.

@@ -94,6 +94,11 @@ impl Rows {
         })
     }
 
+    /// Returns how many rows there have been, which is no less than there are.
+    pub fn count(&self) -> u64 {
+        self.next_seq.unsigned_abs() - 1
+    }
+
     /// Folds one unit: all commands in order, each seeing those before it. Adds its events to `events`.
     pub fn fold(
         &mut self,

@@ -20,8 +20,9 @@ use crate::sqlite;
 const START_PAGES: i64 = 4096;
 /// Pages that the committer may copy between two batches: about a millisecond.
 const FINISH_PAGES: i64 = 512;
-/// Commits between two looks at the log's length.
+/// Commits between two looks at the log's length; so many commands in one commit count as another.
 const LOOK_EVERY: u32 = 32;
+const LARGE_COMMIT: usize = 128;
 
 /// The state shared by the committer and the checkpoint thread.
 pub(crate) struct Checkpoints {
@@ -53,13 +54,15 @@ impl Checkpoints {
     }
 
     /// Called by the committer after each batch.
-    pub fn between_batches(&self, connection: &Connection) {
+    pub fn between_batches(&self, connection: &Connection, commands: usize) {
         if self.finish.swap(false, Ordering::AcqRel) {
             // Once all is copied the next commit starts the log over; an error here comes back at the next round.
             let _ = checkpoint(connection);
             return;
         }
-        if self.commits.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY) {
+        let commits = 1 + u32::try_from(commands / LARGE_COMMIT).unwrap_or(LOOK_EVERY);
+        if self.commits.fetch_add(commits, Ordering::Relaxed) + commits >= LOOK_EVERY {
+            self.commits.store(0, Ordering::Relaxed);
             *self.wanted.lock() = true;
             self.wake.notify_one();
         }

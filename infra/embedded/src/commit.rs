@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::answers;
 use crate::batch::{Moment, Rows, UnitError};
 use crate::committer::CommitterParts;
+use crate::filling::Filling;
 use crate::{keeper, sqlite};
 
 /// Where a unit's outcome goes.
@@ -25,6 +26,7 @@ type Answers = Vec<(Reply, Result<Outcome, ExecuteError>)>;
 /// Commits batches; lives on the committer's thread.
 pub(crate) struct Worker {
     pub parts: CommitterParts,
+    pub filling: Filling,
     rows: Rows,
     keeper: Keeper,
     last_time: Timestamp,
@@ -47,6 +49,7 @@ impl Worker {
     /// Takes over what the committer owns; needs a tokio runtime for the answers.
     pub fn new(parts: CommitterParts, problem: Arc<Mutex<Option<String>>>) -> rusqlite::Result<Self> {
         let rows = Rows::load(&parts.connection)?;
+        let filling = Filling::load(&parts.connection)?;
         let keeper = keeper::load(&parts.connection)?;
         let last_time = parts
             .connection
@@ -55,7 +58,7 @@ impl Worker {
             .map_or(Timestamp::MIN, Timestamp::from_millis);
         let (answers, committed) = unbounded_channel();
         tokio::spawn(deliver(committed));
-        Ok(Self { parts, rows, keeper, last_time, problem, answers, payload_bytes: 1024 })
+        Ok(Self { parts, filling, rows, keeper, last_time, problem, answers, payload_bytes: 1024 })
     }
 
     /// Commits `units` in one transaction and has them answered.
@@ -64,6 +67,7 @@ impl Worker {
             return;
         }
         let now = self.parts.clock.now().max(self.last_time);
+        let others = units.iter().any(|(unit, _)| !unit.is_import());
         let mut batch = Batch::default();
         let mut pending = units.into_iter();
         let folded = self.fold(&mut pending, now, &mut batch);
@@ -78,6 +82,8 @@ impl Worker {
                 }
                 // Handed over whole: waking each waiting request from here would hold the next batch up.
                 let _ = self.answers.send(batch.answers);
+                let imported = if others { 0 } else { batch.events.len() as u64 };
+                self.filling.passed(&self.parts.connection, imported, others, self.rows.count());
             }
             Err(failure) => {
                 self.rows.rolled_back();
@@ -89,6 +95,14 @@ impl Worker {
                 self.fail(&failure, replies);
             }
         }
+    }
+
+    /// Builds an index that was put off; tells whether it could.
+    pub fn build_list_index(&mut self) -> bool {
+        let built = self.filling.build(&self.parts.connection);
+        // An index of many rows is many pages.
+        self.parts.checkpoints.between_batches(&self.parts.connection, usize::MAX);
+        built
     }
 
     /// Says who keeps the products from the next batch on.

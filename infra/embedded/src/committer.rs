@@ -3,7 +3,7 @@
 //! It takes everything that is queued and commits it at once, so that a batch grows with the time that a commit takes.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -22,6 +22,8 @@ use crate::sqlite;
 const QUEUE: usize = 8192;
 /// Most commands in one transaction: bounds how long the first one waits for the last.
 const MAX_COMMANDS: usize = 512;
+/// So many imports count as one command: nobody waits for one of them, and each commit syncs.
+const IMPORTS: usize = 8;
 /// Units in a usual batch from which on a small one is worth waiting for: the answers of the last commit bring the
 /// next requests in, and committing the first few of them alone would cost a sync for each handful. A lone writer
 /// never waits.
@@ -125,13 +127,14 @@ impl Committer {
 #[derive(Default)]
 struct Gathered {
     units: Vec<(UnitOfWork, Reply)>,
-    commands: usize,
+    /// Commands, by weight.
+    weight: usize,
 }
 
 impl Gathered {
     /// Takes what is queued, up to the limit of a batch.
     fn drain(&mut self, jobs: &Receiver<Job>, worker: &mut Worker) {
-        while self.commands < MAX_COMMANDS {
+        while self.weight < MAX_COMMANDS {
             let Ok(job) = jobs.try_recv() else { return };
             self.take(job, worker);
         }
@@ -140,13 +143,14 @@ impl Gathered {
     fn take(&mut self, job: Job, worker: &mut Worker) {
         match job {
             Job::Unit(unit, reply) => {
-                self.commands += unit.commands.len();
+                let commands = unit.commands.len();
+                self.weight += if unit.is_import() { commands.div_ceil(IMPORTS) } else { commands };
                 self.units.push((unit, reply));
             }
             Job::Maintenance(work) => {
                 // What came before it is committed first.
                 worker.commit(std::mem::take(&mut self.units));
-                self.commands = 0;
+                self.weight = 0;
                 work(worker);
             }
         }
@@ -157,7 +161,19 @@ impl Gathered {
 fn run(mut worker: Worker, jobs: &Receiver<Job>) {
     // Units in a usual batch, as a moving average: tells a burst's beginning from a lone write.
     let mut usual = 0_usize;
-    while let Ok(first) = jobs.recv() {
+    loop {
+        let first = match worker.filling.patience() {
+            None => jobs.recv().map_err(RecvTimeoutError::from),
+            Some(patience) => jobs.recv_timeout(patience),
+        };
+        let first = match first {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                worker.build_list_index();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         let mut gathered = Gathered::default();
         gathered.take(first, &mut worker);
         gathered.drain(jobs, &mut worker);
@@ -169,7 +185,10 @@ fn run(mut worker: Worker, jobs: &Receiver<Job>) {
             gathered.drain(jobs, &mut worker);
         }
         usual = (usual * 3 + gathered.units.len()).div_ceil(4);
+        let commands = gathered.units.iter().map(|(unit, _)| unit.commands.len()).sum();
         worker.commit(gathered.units);
-        worker.parts.checkpoints.between_batches(&worker.parts.connection);
+        worker.parts.checkpoints.between_batches(&worker.parts.connection, commands);
     }
+    // What is closed in order lacks nothing.
+    while worker.filling.patience().is_some() && worker.build_list_index() {}
 }

@@ -23,6 +23,7 @@ pub mod doctor;
 mod door;
 mod error;
 mod event_store;
+mod filling;
 mod keeper;
 mod list;
 mod log;
@@ -61,7 +62,10 @@ use crate::retention::Retention;
 use crate::search::Indexer;
 use crate::sqlite::Schema;
 
-const SCHEMA: Schema = Schema { name: "souk.db", scripts: &[include_str!("schema/souk_1.sql")] };
+const SCHEMA: Schema = Schema {
+    name: "souk.db",
+    scripts: &[concat!(include_str!("schema/souk_1.sql"), include_str!("schema/lists_1.sql"))],
+};
 /// The committer's page cache in KiB: the upper levels of all indexes of a million products.
 const WRITER_CACHE_KIB: i64 = 32 * 1024;
 

@@ -16,6 +16,17 @@ use crate::search;
 
 /// Returns a page of products.
 pub(crate) fn page(connection: &Connection, query: &ProductQuery) -> Result<ProductPage, ReadError> {
+    match read(connection, query, true) {
+        // Put off while a shop is filled: filling.rs.
+        Err(ReadError::Sqlite(error)) if error.to_string().contains("no such index") => {
+            read(connection, query, false)
+        }
+        read => read,
+    }
+}
+
+/// Reads a page, by its index or, when there is none, by sorting.
+fn read(connection: &Connection, query: &ProductQuery, indexed: bool) -> Result<ProductPage, ReadError> {
     let column = match query.sort {
         ProductSort::CreatedAt => "created_at",
         ProductSort::Name => "name",
@@ -36,8 +47,13 @@ pub(crate) fn page(connection: &Connection, query: &ProductQuery) -> Result<Prod
         Some(false) => clauses.add_fixed("p.low_stock = 0"),
         None => {}
     }
+    let products = if indexed {
+        format!("products p INDEXED BY {}", index(query, column))
+    } else {
+        "products p".to_owned()
+    };
     let from = match search::plan(connection, &query.words)? {
-        search::Plan::None => format!("products p INDEXED BY {}", index(query, column)),
+        search::Plan::None => products,
         search::Plan::Rare { upper } => {
             let word = query.words[upper.word].clone();
             clauses.values.insert(0, Value::Text(upper.bound));
@@ -49,10 +65,7 @@ pub(crate) fn page(connection: &Connection, query: &ProductQuery) -> Result<Prod
         }
         search::Plan::Common => {
             search::require_words(&mut clauses, &query.words);
-            format!(
-                "products p INDEXED BY {} CROSS JOIN search.documents d ON d.product = p.id",
-                index(query, column)
-            )
+            format!("{products} CROSS JOIN search.documents d ON d.product = p.id")
         }
     };
     if let Some(cursor) = &query.cursor {

@@ -1,27 +1,9 @@
 //! Products taken over from another system, through the same units of work as any write.
 
-use souk_domain::{
-    Command, EventType, Import, Migration, Phase, ProductId, Reference, Rejection, Replacement, Timestamp,
-    Version,
-};
+use souk_domain::{Command, EventType, Phase, Rejection, Replacement, Version};
 
+use crate::make::{import, migration};
 use crate::{Fixture, Shop, fold_log, make};
-
-fn migration(phase: Phase) -> Migration {
-    Migration { source: Reference::new("app.products").unwrap(), phase }
-}
-
-fn import(id: ProductId, seller: &str, created_at: i64, fields: Replacement) -> Command {
-    Command::Import(Import {
-        id,
-        seller_id: make::seller(seller),
-        fields,
-        unmapped: Vec::new(),
-        created_at: Some(Timestamp::from_millis(created_at)),
-        updated_at: Some(Timestamp::from_millis(created_at + 1)),
-        migration: migration(Phase::Copy),
-    })
-}
 
 /// What is imported has the id and the times that it had, in the row and in the event.
 pub async fn an_import_keeps_id_and_times<F: Fixture>() {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod conformance;
+mod filling;
 mod folder;
 mod full_disk;
 mod retention;
