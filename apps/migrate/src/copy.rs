@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 use souk_domain::{Import, Phase, ProductId};
-use souk_ports::{SourceQuery, fault};
+use souk_ports::{SourceQuery, SourceRow, fault};
+use tokio::task::JoinHandle;
 
 use crate::compare::{Difference, DifferenceKind, compare_with, of_import, of_product};
 use crate::judge::{Judge, Verdict};
@@ -16,7 +17,7 @@ use crate::plan::judge;
 use crate::policy::{Fault, FaultKind, Policy};
 use crate::record::{CopyRecord, Folder};
 use crate::rows::SourceRows;
-use crate::take::{delete, take};
+use crate::take::{Taken, delete, take};
 use crate::{Comparison, Deps, Direction, Mapping, MigrateError, Progress};
 
 /// What a copy did.
@@ -84,24 +85,34 @@ pub async fn copy(
     folder.keep(&record)?;
 
     let mut rows = SourceRows::begin(&deps.source, &query, state.after.as_deref());
-    while let Some(page) = rows.page().await? {
-        let last = page.last().expect("a page has rows").key.clone();
-        let read = page.len() as u64;
-        let imports = judged(&judge, page, &mut copied)?;
-        state.after = Some(last);
-        state.rows += read;
+    let mut under_way: Option<UnderWay> = None;
+    loop {
+        // Read and judged while the page before is written.
+        let next = match rows.page().await? {
+            Some(page) => Some(Judged::new(&judge, page, &mut copied)),
+            None => None,
+        };
+        if let Some(page) = under_way.take() {
+            let taken = page.taken.await.map_err(MigrateError::cut_off)??;
+            folder.keep(&record)?;
+            fault::crash_point("migrate.recorded");
+            copied.rows += page.rows;
+            copied.changed += taken.changed;
+            copied.same += taken.same;
+            progress(Progress { doing: "rows", done: state.rows, total: Some(count.rows) });
+        }
+        // A row that stops everything stops it when all before it is recorded.
+        let Some(page) = next.transpose()? else { break };
+        state.after = Some(page.last);
+        state.rows += page.rows;
         record.copy = Some(state.clone());
         if fault::planted("migrate-records-first") {
             folder.keep(&record)?;
         }
         fault::crash_point("migrate.taken");
-        let taken = take(deps, imports).await?;
-        folder.keep(&record)?;
-        fault::crash_point("migrate.recorded");
-        copied.rows += read;
-        copied.changed += taken.changed;
-        copied.same += taken.same;
-        progress(Progress { doing: "rows", done: state.rows, total: Some(count.rows) });
+        let deps = deps.clone();
+        let taken = tokio::spawn(async move { take(&deps, page.imports).await });
+        under_way = Some(UnderWay { rows: page.rows, taken });
     }
     settle(deps, mapping, &mut copied, &mut progress).await?;
     // The next run begins at the beginning.
@@ -115,11 +126,28 @@ pub async fn copy(
     Ok(copied)
 }
 
-fn judged(
-    judge: &Judge,
-    page: Vec<souk_ports::SourceRow>,
-    copied: &mut Copied,
-) -> Result<Vec<Import>, MigrateError> {
+/// A page that is ready to be taken.
+struct Judged {
+    /// The last key.
+    last: String,
+    rows: u64,
+    imports: Vec<Import>,
+}
+
+impl Judged {
+    fn new(judge: &Judge, page: Vec<SourceRow>, copied: &mut Copied) -> Result<Self, MigrateError> {
+        let (last, rows) = (page.last().expect("a page has rows").key.clone(), page.len() as u64);
+        Ok(Self { last, rows, imports: judged(judge, page, copied)? })
+    }
+}
+
+/// A page that is being taken.
+struct UnderWay {
+    rows: u64,
+    taken: JoinHandle<Result<Taken, MigrateError>>,
+}
+
+fn judged(judge: &Judge, page: Vec<SourceRow>, copied: &mut Copied) -> Result<Vec<Import>, MigrateError> {
     let mut imports = Vec::with_capacity(page.len());
     for row in page {
         match judge.judge(&row, Phase::Copy) {

@@ -16,6 +16,13 @@ pub enum MigrateError {
     Unreachable(String),
 }
 
+impl MigrateError {
+    /// For work of ours that ended in the middle, which only a fault of ours does.
+    pub(crate) fn cut_off(error: tokio::task::JoinError) -> Self {
+        Self::Unreachable(format!("a piece of work was cut off: {error}"))
+    }
+}
+
 impl From<PortError> for MigrateError {
     fn from(error: PortError) -> Self {
         let text = match std::error::Error::source(&error) {

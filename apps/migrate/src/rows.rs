@@ -83,7 +83,5 @@ impl CatalogRows {
 }
 
 async fn finish<T>(fetch: Fetch<T>) -> Result<Vec<T>, MigrateError> {
-    let fetched =
-        fetch.await.map_err(|error| MigrateError::Unreachable(format!("a read was cut off: {error}")))?;
-    Ok(fetched?)
+    Ok(fetch.await.map_err(MigrateError::cut_off)??)
 }

@@ -36,8 +36,7 @@ pub(crate) async fn take(deps: &Deps, imports: Vec<Import>) -> Result<Taken, Mig
     }
     let mut taken = Taken::default();
     while let Some(unit) = units.join_next().await {
-        let unit =
-            unit.map_err(|error| MigrateError::Unreachable(format!("a write was cut off: {error}")))??;
+        let unit = unit.map_err(MigrateError::cut_off)??;
         taken.changed += unit.changed;
         taken.same += unit.same;
     }
