@@ -88,10 +88,7 @@ pub async fn copy(
     let mut under_way: Option<UnderWay> = None;
     loop {
         // Read and judged while the page before is written.
-        let next = match rows.page().await? {
-            Some(page) => Some(Judged::new(&judge, page, &mut copied)),
-            None => None,
-        };
+        let next = rows.page().await?.map(|page| Judged::new(&judge, page, &mut copied));
         if let Some(page) = under_way.take() {
             let taken = page.taken.await.map_err(MigrateError::cut_off)??;
             folder.keep(&record)?;
