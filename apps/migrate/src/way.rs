@@ -19,7 +19,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use souk_ports::{Capture, EventLog, OldTable, WayBack};
+use souk_ports::{Capture, EventLog, Keeper, OldTable, WayBack};
 
 use crate::columns::FirstTable;
 use crate::record::Record;
@@ -94,6 +94,38 @@ impl Way<'_> {
         self.folder.keep(&record)?;
         Ok(record)
     }
+
+    /// Binds the record to both sides, for a step that shuts or opens one of them. The record says which keeps the products;
+    /// one that knows nothing of the cut-over that both sides bear the marks of would open a side that is behind, or shut
+    /// the one that everybody works with.
+    async fn bind_to_turn(&self) -> Result<Record, MigrateError> {
+        let record = self.bind().await?;
+        if record.direction == Direction::Forward && self.is_turned_elsewhere(&record).await? {
+            return Err(MigrateError::Usage(format!(
+                "a cut-over was made here that the record in {} knows nothing of: name the folder that has it by --state; \
+                 nothing was changed",
+                self.folder.file("").display()
+            )));
+        }
+        Ok(record)
+    }
+
+    async fn is_turned_elsewhere(&self, record: &Record) -> Result<bool, MigrateError> {
+        if self.deps.catalog.keeper().await? == Keeper::Souk && self.old.back_position().await?.is_some() {
+            return Ok(true);
+        }
+        // Killed while it turned: the fence is this record's own.
+        let broken_off = |step: &str| record.steps.get(step).is_some_and(|step| step.ended.is_none());
+        if broken_off("cutover") || broken_off("rollback") {
+            return Ok(false);
+        }
+        match self.table().await {
+            Ok(table) => Ok(self.old.is_fenced(&table).await?),
+            // No trigger was ever on it.
+            Err(MigrateError::Found(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Leads what changes on one side to the other, until `stop`: from the source to souk, or back after a cut-over. A side that
@@ -108,7 +140,7 @@ pub async fn follow(
     mut progress: impl FnMut(Progress),
     mut told: impl FnMut(Following),
 ) -> Result<Following, MigrateError> {
-    let record = way.bind().await?;
+    let record = way.bind_to_turn().await?;
     way.change(|record| record.begin("follow", way.deps.clock.now()))?;
     let mut last = Following { direction: record.direction, ..Following::default() };
     let following = async {

@@ -306,8 +306,7 @@ impl<'a> Backward<'a> {
         }
         let mut products = HashMap::new();
         while let Some(answer) = asked.join_next().await {
-            let answer =
-                answer.map_err(|error| MigrateError::Unreachable(format!("a read was cut off: {error}")))?;
+            let answer = answer.map_err(MigrateError::cut_off)?;
             products.extend(answer?.map(|product| (product.id, product)));
         }
         Ok(products)

@@ -57,7 +57,7 @@ pub async fn cut_over(
     turn: Turn,
     mut progress: impl FnMut(Progress),
 ) -> Result<Turned, MigrateError> {
-    let record = way.bind().await?;
+    let record = way.bind_to_turn().await?;
     match record.direction {
         Direction::Forward => {}
         Direction::Back | Direction::OneWay if way.deps.catalog.keeper().await? == Keeper::Source => {
@@ -137,7 +137,7 @@ pub async fn roll_back(
     turn: Turn,
     mut progress: impl FnMut(Progress),
 ) -> Result<Turned, MigrateError> {
-    let record = way.bind().await?;
+    let record = way.bind_to_turn().await?;
     let table = way.table().await;
     match record.direction {
         Direction::Back => {}

@@ -63,6 +63,33 @@ async fn is_refused_by_the_fence(bed: &Bed) {
     }
 }
 
+/// Whoever lost the record of a cut-over must not open the old side, which may be behind, nor shut souk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_over_that_the_record_does_not_know_is_not_turned_round() {
+    let bed = Bed::monolith(50).await;
+    let mapping = bed.mapping("").await;
+    bed.copy(&mapping).await.unwrap();
+    assert!(bed.cut_over(&mapping).await.unwrap().ok);
+    let known = bed.folder.record().unwrap();
+    let id = id_of(&bed, "Product 7").await;
+    bed.folder.keep(&souk_migrate::Record::default()).unwrap();
+    let refusals = [
+        bed.roll_back(&mapping).await.map(drop),
+        bed.cut_over(&mapping).await.map(drop),
+        bed.follow_while(&mapping, async {}).await.1.map(drop),
+    ];
+    for refusal in refusals {
+        let Err(MigrateError::Usage(text)) = refusal else { panic!("not refused: {refusal:?}") };
+        assert!(text.contains("--state"), "{text}");
+    }
+    is_refused_by_the_fence(&bed).await;
+    // souk is open as before, and its own record leads back.
+    bed.deps.catalog.execute(unit(set_stock(id, 500))).await.unwrap();
+    bed.folder.keep(&known).unwrap();
+    assert!(bed.roll_back(&mapping).await.unwrap().ok);
+    assert_eq!(old_stocks(&bed).await[&id.0], 500);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_and_back_and_over_and_back_with_a_ledger() {
     let bed = Bed::monolith(400).await;
