@@ -1,7 +1,8 @@
 //! Lists of products: one index for each filter and order, a page at a time.
 //!
 //! A page starts where the one before ended (keyset), so every page costs the same however far down it is. The
-//! index is named in the query, so that the planner never picks a scan.
+//! index is named in the query, so that the planner never picks a scan; only while a shop is filled there is none
+//! (`filling`), and each page is sorted anew.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
