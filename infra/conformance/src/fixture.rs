@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use object_store::ObjectStore;
 use souk_domain::{Stock, Timestamp};
-use souk_ports::{Catalog, Clock, EventLog, EventStore, IdGenerator};
+use souk_ports::{Catalog, Clock, EventLog, EventStore, IdGenerator, MoveTarget};
 use uuid::Uuid;
 
 /// A backend of its own, opened fresh for one test.
@@ -34,6 +34,25 @@ pub trait Fixture: Send + Sync + Sized + 'static {
 
     /// Does at once what the backend otherwise does now and then, such as removing what has expired.
     async fn maintain(&self) {}
+}
+
+/// A place of a backend that a shop can move to.
+#[async_trait]
+pub trait Destination: Send + Sync + Sized + 'static {
+    /// The backend that is there once a shop has come.
+    type Shop: Fixture;
+
+    /// Takes a place that holds nothing and that no other test sees.
+    async fn take(setup: Setup) -> Self;
+
+    /// Opens it as the target of a move, or tells why it cannot be had.
+    async fn target(&self) -> Result<Box<dyn MoveTarget>, String>;
+
+    /// Opens the shop that is there as a service would, or tells why it does not start.
+    async fn shop(&self) -> Result<Self::Shop, String>;
+
+    /// Ends the shop in order, so that the place can be had by others.
+    async fn leave(&self, shop: Self::Shop);
 }
 
 /// What a backend is opened with.

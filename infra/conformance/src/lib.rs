@@ -1,12 +1,13 @@
 //! What the ports promise, as tests that every adapter has to pass: a module per port, a function per promise.
 //!
-//! A backend implements [`Fixture`] and calls the macros, each of which expands to one named test per promise:
+//! A backend implements [`Fixture`], and [`Destination`] for the shops that move to it, and calls the macros, each of which expands to one named test per promise:
 //!
 //! ```text
 //! souk_conformance::catalog_promises!(EmbeddedFixture);
 //! souk_conformance::event_log_promises!(EmbeddedFixture);
 //! souk_conformance::event_store_promises!(EmbeddedFixture);
 //! souk_conformance::archive_promises!(EmbeddedFixture);
+//! souk_conformance::moving_promises!(EmbeddedPlace);
 //! souk_conformance::planted_lies!(EmbeddedFixture);
 //! ```
 //!
@@ -25,11 +26,12 @@ pub mod event_store;
 mod fixture;
 mod history;
 pub mod make;
+pub mod moving;
 pub mod planted;
 mod shop;
 mod wait;
 
-pub use fixture::{Fixture, SeededIds, Setup, TestClock};
+pub use fixture::{Destination, Fixture, SeededIds, Setup, TestClock};
 pub use history::{Fold, fold_log};
 pub use make::Dice;
 pub use shop::{Logged, Shop};
@@ -212,6 +214,46 @@ macro_rules! archive_promises {
     };
 }
 
+/// Expands to the tests of a [`souk_ports::MoveTarget`].
+#[macro_export]
+macro_rules! moving_promises {
+    ($place:ty) => {
+        mod moving_promises {
+            use super::*;
+            use $crate::planted::{self, PlantedPlace, assert_broken};
+            $crate::promises! { $place;
+                moving::targets:
+                    a_shop_arrives_as_it_was,
+                    what_follows_the_catalog_begins_after_what_was_moved,
+                    a_milestone_is_durable_with_its_call,
+                    a_refused_batch_leaves_rows_and_milestone_as_they_were,
+                    rows_that_were_cleared_come_anew,
+                    no_shop_opens_before_the_move_is_finished,
+                    a_place_with_a_shop_takes_no_other,
+                    one_mover_at_a_time;
+            }
+
+            #[test]
+            fn milestones_noted_apart_are_noticed() {
+                assert_broken(
+                    $crate::moving::targets::a_refused_batch_leaves_rows_and_milestone_as_they_were::<
+                        PlantedPlace<$place, planted::NotesApart>,
+                    >,
+                );
+            }
+
+            #[test]
+            fn forgotten_answers_are_noticed() {
+                assert_broken(
+                    $crate::moving::targets::a_shop_arrives_as_it_was::<
+                        PlantedPlace<$place, planted::DropsAnswers>,
+                    >,
+                );
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -237,11 +279,14 @@ mod tests {
         let mut promises = 0;
         for file in files {
             for line in fs::read_to_string(&file).unwrap().lines() {
-                let Some((name, _)) =
-                    line.strip_prefix("pub async fn ").and_then(|rest| rest.split_once("<F: Fixture>()"))
+                let Some((name, generics)) =
+                    line.strip_prefix("pub async fn ").and_then(|rest| rest.split_once('<'))
                 else {
                     continue;
                 };
+                if !["F: Fixture>()", "D: Destination>()"].iter().any(|of| generics.starts_with(of)) {
+                    continue;
+                }
                 promises += 1;
                 assert!(
                     listed.contains(&format!("{name},")) || listed.contains(&format!("{name};")),

@@ -6,6 +6,7 @@ mod archive;
 mod catalog;
 mod event_log;
 mod event_store;
+mod moving;
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -19,6 +20,7 @@ pub use self::archive::Overwrites;
 pub use self::catalog::{ForgetsKeys, IgnoresTheKeeper, LeavesHalves, ReportsOneFault, ReturnsStaleProducts};
 pub use self::event_log::{CommitsWhatItDelivers, LosesCommits, RepeatsOnResume, SharesOneGroup};
 pub use self::event_store::{CountsReplays, ForgetsTheLog, MisordersAggregates};
+pub use self::moving::{DropsAnswers, NotesApart, PlantedPlace, Slip};
 use crate::{Fixture, Setup};
 
 /// A way in which a backend could be wrong: what is not overridden is honest.

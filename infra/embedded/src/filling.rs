@@ -64,9 +64,7 @@ impl Filling {
         if !is_bulk || !self.missing.is_empty() {
             return;
         }
-        let drops: String =
-            statements().map(|statement| format!("DROP INDEX IF EXISTS {};", name(statement))).collect();
-        match connection.execute_batch(&format!("BEGIN IMMEDIATE; {drops} COMMIT")) {
+        match connection.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT", drops())) {
             Ok(()) => {
                 tracing::info!("a shop is being filled: the lists' indexes are built when it is there");
                 self.missing = statements().collect();
@@ -84,27 +82,42 @@ impl Filling {
 
     /// Builds the next index that is missing; tells whether it could.
     pub fn build(&mut self, connection: &Connection) -> bool {
-        let Some(statement) = self.missing.last() else { return true };
-        // Rows to sort may be more than memory should hold.
-        let build = || -> rusqlite::Result<()> {
-            connection.pragma_update(None, "temp_store", "FILE")?;
-            connection.execute_batch(statement)
-        };
-        let built = build();
-        let _ = connection.pragma_update(None, "temp_store", "MEMORY");
-        if let Err(error) = built {
+        if let Err(error) = self.try_build(connection) {
             tracing::warn!(error = %error, "an index of the lists could not be built, which makes them slow, and will be tried again");
             self.patience = RETRY;
             return false;
         }
+        true
+    }
+
+    /// Builds all that are missing.
+    pub fn build_all(mut self, connection: &Connection) -> rusqlite::Result<()> {
+        while !self.missing.is_empty() {
+            self.try_build(connection)?;
+        }
+        Ok(())
+    }
+
+    fn try_build(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let Some(statement) = self.missing.last() else { return Ok(()) };
+        // Rows to sort may be more than memory should hold.
+        connection.pragma_update(None, "temp_store", "FILE")?;
+        let built = connection.execute_batch(statement);
+        let _ = connection.pragma_update(None, "temp_store", "MEMORY");
+        built?;
         self.missing.pop();
         self.imported = 0;
         self.patience = Duration::ZERO;
         if self.missing.is_empty() {
             tracing::info!("the lists' indexes are there");
         }
-        true
+        Ok(())
     }
+}
+
+/// Returns the statements by which all of them go.
+pub(crate) fn drops() -> String {
+    statements().map(|statement| format!("DROP INDEX IF EXISTS {};", name(statement))).collect()
 }
 
 fn statements() -> impl Iterator<Item = &'static str> {

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use souk_aws::DynamoEventStore;
-use souk_conformance::{Fixture, Setup};
-use souk_distributed::{KafkaSinks, RelayConfig};
+use souk_conformance::{Destination, Fixture, Setup};
+use souk_distributed::{DistributedMoveTarget, KafkaSinks, RelayConfig};
 use souk_kafka::{KafkaEventLog, ensure_topics};
-use souk_ports::{Catalog, EventLog, EventStore};
-use souk_postgres::{Postgres, PostgresConfig};
+use souk_ports::{Catalog, EventLog, EventStore, MoveTarget};
+use souk_postgres::{ConnectError, Postgres, PostgresConfig};
 
 use crate::bed::{Running, config, rotation};
 use crate::names::Names;
@@ -27,7 +27,7 @@ struct DistributedFixture {
 }
 
 impl DistributedFixture {
-    async fn over(names: Arc<Names>, setup: Setup) -> Self {
+    async fn over(names: Arc<Names>, setup: Setup) -> Result<Self, ConnectError> {
         let mut postgres = PostgresConfig::parse(&names.database.url()).expect("DATABASE_URL is one");
         postgres.low_stock_threshold = setup.low_stock_threshold;
         let (postgres, log, store, archive) = tokio::join!(
@@ -39,7 +39,7 @@ impl DistributedFixture {
             DynamoEventStore::connect(&names.aws, setup.clock.clone()),
             souk_aws::archive(&names.aws),
         );
-        let postgres = postgres.expect("DATABASE_URL can be reached");
+        let postgres = postgres?;
         let log = Arc::new(log.expect("KAFKA_BROKERS can be reached"));
         let store = Arc::new(store.expect("DYNAMO_ENDPOINT can be reached"));
         let archive = archive.expect("MINIO_ENDPOINT can be reached");
@@ -49,14 +49,15 @@ impl DistributedFixture {
             RelayConfig { rotation: rotation(50), transactional_id: names.transactional_id(), ..config() };
         let sinks = KafkaSinks::new(names.kafka.clone(), names.transactional_id());
         let relay = Running::start(config, Arc::new(postgres.clone()), Arc::new(sinks));
-        Self { postgres, relay, log, store, archive, setup, names }
+        Ok(Self { postgres, relay, log, store, archive, setup, names })
     }
 }
 
 #[async_trait]
 impl Fixture for DistributedFixture {
     async fn open(setup: Setup) -> Self {
-        Self::over(Names::take(setup.recent_retention).await, setup).await
+        let names = Names::take(setup.recent_retention).await;
+        Self::over(names, setup).await.expect("DATABASE_URL can be reached")
     }
 
     fn catalog(&self) -> Arc<dyn Catalog> {
@@ -80,7 +81,7 @@ impl Fixture for DistributedFixture {
         // Nothing is closed: what is under way is not waited for.
         relay.kill().await;
         drop((postgres, log, store, archive));
-        Self::over(names, setup).await
+        Self::over(names, setup).await.expect("DATABASE_URL can be reached")
     }
 
     async fn maintain(&self) {
@@ -88,8 +89,43 @@ impl Fixture for DistributedFixture {
     }
 }
 
+/// A database and topics that a shop can move to.
+struct DistributedPlace {
+    names: Arc<Names>,
+    setup: Setup,
+}
+
+#[async_trait]
+impl Destination for DistributedPlace {
+    type Shop = DistributedFixture;
+
+    async fn take(setup: Setup) -> Self {
+        Self { names: Names::take(setup.recent_retention).await, setup }
+    }
+
+    async fn target(&self) -> Result<Box<dyn MoveTarget>, String> {
+        let postgres = PostgresConfig::parse(&self.names.database.url()).expect("DATABASE_URL is one");
+        let id = self.names.transactional_id();
+        match DistributedMoveTarget::open(&postgres, self.names.kafka.clone(), &id).await {
+            Ok(target) => Ok(Box::new(target)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn shop(&self) -> Result<DistributedFixture, String> {
+        let shop = DistributedFixture::over(self.names.clone(), self.setup.clone()).await;
+        shop.map_err(|error| error.to_string())
+    }
+
+    async fn leave(&self, shop: DistributedFixture) {
+        shop.relay.stop().await;
+        shop.postgres.close().await;
+    }
+}
+
 souk_conformance::catalog_promises!(DistributedFixture);
 souk_conformance::event_log_promises!(DistributedFixture);
 souk_conformance::event_store_promises!(DistributedFixture);
 souk_conformance::archive_promises!(DistributedFixture);
+souk_conformance::moving_promises!(DistributedPlace);
 souk_conformance::planted_lies!(DistributedFixture);

@@ -14,6 +14,7 @@ use souk_ports::{
 };
 
 use super::{TABLE, store, stored};
+use crate::filling::{self, Filling};
 use crate::{EmbeddedConfig, OpenError, SCHEMA, identity, lock, rows, set_max_bytes, sqlite};
 
 /// The page cache in KiB: rows come in the order of ids, and most indexes have another.
@@ -67,15 +68,24 @@ impl EmbeddedMoveTarget {
     where
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
     {
-        let (connection, milestone) = (self.connection.clone(), milestone.clone());
-        let task = tokio::task::spawn_blocking(move || -> rusqlite::Result<()> {
-            let mut connection = connection.lock();
+        let milestone = milestone.clone();
+        self.aside(move |connection| {
             let transaction = connection.transaction()?;
             transaction.execute_batch(TABLE)?;
             work(&transaction)?;
             store(&transaction, &milestone, finished)?;
             transaction.commit()
-        });
+        })
+        .await
+    }
+
+    /// Runs `work` where it may take its time.
+    async fn aside<F>(&self, work: F) -> Result<(), PortError>
+    where
+        F: FnOnce(&mut Connection) -> rusqlite::Result<()> + Send + 'static,
+    {
+        let connection = self.connection.clone();
+        let task = tokio::task::spawn_blocking(move || work(&mut connection.lock()));
         let done = task.await.map_err(|error| cut_off().with_source(error))?;
         done.map_err(sqlite::port_error)
     }
@@ -141,6 +151,10 @@ impl MoveTarget for EmbeddedMoveTarget {
         self.write(milestone, false, move |transaction| {
             let sql = "SELECT coalesce(max(seq), 0) FROM products";
             let last: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
+            if last == 0 {
+                // They are built when all rows are there.
+                transaction.execute_batch(&filling::drops())?;
+            }
             let mut seq = last;
             for row in &rows {
                 match &row.product {
@@ -185,8 +199,10 @@ impl MoveTarget for EmbeddedMoveTarget {
     }
 
     /// Keys expire in the order of their storing, and are swept in the order of their rows: what has come by key is put
-    /// into that order. Rows and log are one file.
+    /// into that order. Rows and log are one file. The lists' indexes come first, each in a transaction of its own: a
+    /// settling that ends between two goes on from there.
     async fn settle(&mut self, milestone: &Milestone) -> Result<(), PortError> {
+        self.aside(|connection| Filling::load(connection)?.build_all(connection)).await?;
         self.write(milestone, false, |transaction| {
             transaction.execute_batch(
                 "CREATE TEMP TABLE ordered AS SELECT key, fingerprint, status, etag, location, body, stored_at \

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
-use souk_conformance::{Fixture, Setup};
-use souk_embedded::{Embedded, EmbeddedConfig};
-use souk_ports::{Catalog, EventLog, EventStore};
+use souk_conformance::{Destination, Fixture, Setup};
+use souk_embedded::{Embedded, EmbeddedConfig, EmbeddedMoveTarget, OpenError};
+use souk_ports::{Catalog, EventLog, EventStore, MoveTarget};
 use tempfile::TempDir;
 
 /// The embedded backend in a folder that goes with it.
@@ -15,29 +15,32 @@ struct EmbeddedFixture {
     backend: Embedded,
     archive: Arc<dyn ObjectStore>,
     setup: Setup,
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 impl EmbeddedFixture {
-    fn over(folder: TempDir, setup: Setup) -> Self {
+    fn over(folder: Arc<TempDir>, setup: Setup) -> Result<Self, OpenError> {
         let config = EmbeddedConfig {
             low_stock_threshold: setup.low_stock_threshold,
             recent_retention: setup.recent_retention,
             ..EmbeddedConfig::new(folder.path())
         };
-        let backend =
-            Embedded::open(&config, setup.clock.clone(), setup.ids.clone()).expect("the folder is free");
+        let backend = Embedded::open(&config, setup.clock.clone(), setup.ids.clone())?;
         let archive = LocalFileSystem::new_with_prefix(backend.archive_dir())
             .expect("the archive exists")
             .with_fsync(true);
-        Self { backend, archive: Arc::new(archive), setup, folder }
+        Ok(Self { backend, archive: Arc::new(archive), setup, folder })
     }
+}
+
+fn folder() -> Arc<TempDir> {
+    Arc::new(tempfile::tempdir().expect("there is a temporary folder"))
 }
 
 #[async_trait]
 impl Fixture for EmbeddedFixture {
     async fn open(setup: Setup) -> Self {
-        Self::over(tempfile::tempdir().expect("there is a temporary folder"), setup)
+        Self::over(folder(), setup).expect("the folder is free")
     }
 
     fn catalog(&self) -> Arc<dyn Catalog> {
@@ -60,7 +63,7 @@ impl Fixture for EmbeddedFixture {
         let Self { backend, archive, setup, folder } = self;
         // Not closed: what was not committed is not waited for.
         drop((backend, archive));
-        Self::over(folder, setup)
+        Self::over(folder, setup).expect("the folder is free")
     }
 
     async fn maintain(&self) {
@@ -68,8 +71,40 @@ impl Fixture for EmbeddedFixture {
     }
 }
 
+/// A folder that a shop can move to.
+struct EmbeddedPlace {
+    folder: Arc<TempDir>,
+    setup: Setup,
+}
+
+#[async_trait]
+impl Destination for EmbeddedPlace {
+    type Shop = EmbeddedFixture;
+
+    async fn take(setup: Setup) -> Self {
+        Self { folder: folder(), setup }
+    }
+
+    async fn target(&self) -> Result<Box<dyn MoveTarget>, String> {
+        let config = EmbeddedConfig::new(self.folder.path());
+        match EmbeddedMoveTarget::open(&config, &*self.setup.ids) {
+            Ok(target) => Ok(Box::new(target)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn shop(&self) -> Result<EmbeddedFixture, String> {
+        EmbeddedFixture::over(self.folder.clone(), self.setup.clone()).map_err(|error| error.to_string())
+    }
+
+    async fn leave(&self, shop: EmbeddedFixture) {
+        shop.backend.close().await;
+    }
+}
+
 souk_conformance::catalog_promises!(EmbeddedFixture);
 souk_conformance::event_log_promises!(EmbeddedFixture);
 souk_conformance::event_store_promises!(EmbeddedFixture);
 souk_conformance::archive_promises!(EmbeddedFixture);
+souk_conformance::moving_promises!(EmbeddedPlace);
 souk_conformance::planted_lies!(EmbeddedFixture);

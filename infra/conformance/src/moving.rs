@@ -1,0 +1,3 @@
+//! What a place promises that a shop moves to.
+
+pub mod targets;
