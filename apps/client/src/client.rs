@@ -5,9 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
+use crate::link::Link;
 use crate::requests;
 use crate::wire::{Dechunker, Framing, read_head};
 use crate::{ClientError, Target};
@@ -22,7 +20,7 @@ const READ_SIZE: usize = 64 * 1024;
 
 /// A connection with its buffers.
 struct Connection {
-    stream: TcpStream,
+    stream: Link,
     input: Vec<u8>,
     dechunked: Vec<u8>,
     body: Body,

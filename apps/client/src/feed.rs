@@ -4,10 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use memchr::memmem;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::Target;
+use crate::link::Link;
 use crate::wire::{Dechunker, Framing, read_head};
 
 /// Three heartbeats: a stream that is silent for longer is dead, even if its connection is not.
@@ -75,7 +74,7 @@ impl Place {
 
 /// One connection to the stream.
 pub struct Feed {
-    socket: TcpStream,
+    socket: Link,
     input: Vec<u8>,
     dechunker: Option<Dechunker>,
     /// Text of the stream that is not taken yet.

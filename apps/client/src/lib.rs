@@ -1,5 +1,5 @@
 //! The public API from outside, for commands that talk to services wherever they run: a lean HTTP/1.1 client, and a
-//! reader of the event stream.
+//! reader of the event stream, over http and https.
 //!
 //! - [`Target`] is where a service is; [`Client`] talks to it over one connection.
 //! - [`get`], [`post`] and [`delete`] write request bytes; [`problem`] reads what a refusal says.
@@ -10,6 +10,7 @@
 mod client;
 mod error;
 mod feed;
+mod link;
 mod requests;
 mod target;
 mod wire;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use crate::ClientError;
+use crate::link::Link;
 
 /// Longest wait for a connection: beyond it a host is taken as gone rather than slow.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,10 +22,12 @@ pub struct Target {
     pub path: String,
     host: String,
     port: u16,
+    /// Whether https is spoken there.
+    secured: bool,
 }
 
 impl Target {
-    /// Reads an `http://` URL.
+    /// Reads an `http://` or `https://` URL.
     ///
     /// # Errors
     /// [`ClientError::Url`] with what is wrong with it.
@@ -32,7 +35,11 @@ impl Target {
         let wrong = |why: &str| {
             ClientError::Url(format!("the URL of {service} is {url:?}; {why}, such as http://localhost:3000"))
         };
-        let rest = url.strip_prefix("http://").ok_or_else(|| wrong("it has to begin with http://"))?;
+        let (rest, secured) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, false),
+            (None, Some(rest)) => (rest, true),
+            (None, None) => return Err(wrong("it has to begin with http:// or https://")),
+        };
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         let sane = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
         if !sane(authority) || !sane(path) || authority.contains(['@', '?', '#']) {
@@ -42,7 +49,7 @@ impl Target {
             Some((host, port)) if !port.ends_with(']') => {
                 (host, port.parse().map_err(|_| wrong("its port has to be a number"))?)
             }
-            _ => (authority, 80),
+            _ => (authority, if secured { 443 } else { 80 }),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() {
@@ -54,15 +61,16 @@ impl Target {
             path: path.trim_end_matches('/').to_owned(),
             host: host.to_owned(),
             port,
+            secured,
         })
     }
 
     /// Returns another service on the same host.
     pub fn beside(&self, service: &'static str, port: u16, path: &str) -> Self {
-        let host = self.host.clone();
+        let (host, secured) = (self.host.clone(), self.secured);
         let authority =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Self { service, authority, path: path.to_owned(), host, port }
+        Self { service, authority, path: path.to_owned(), host, port, secured }
     }
 
     /// Returns another service at the same address.
@@ -72,7 +80,8 @@ impl Target {
 
     /// Returns the URL, as in a browser.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.authority, self.path)
+        let scheme = if self.secured { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.authority, self.path)
     }
 
     /// Returns the service itself, where this is its event stream: what `/health` and the like are below.
@@ -84,12 +93,14 @@ impl Target {
     /// Opens a connection.
     ///
     /// # Errors
-    /// When the host is unknown, refuses, or does not answer.
-    pub async fn connect(&self) -> io::Result<TcpStream> {
-        let connect = TcpStream::connect((self.host.as_str(), self.port));
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect).await??;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+    /// When the host is unknown, refuses, does not answer, or has a certificate that is not trusted.
+    pub(crate) async fn connect(&self) -> io::Result<Link> {
+        let connect = async {
+            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            stream.set_nodelay(true)?;
+            if self.secured { Link::secure(stream, &self.host).await } else { Ok(Link::Plain(stream)) }
+        };
+        tokio::time::timeout(CONNECT_TIMEOUT, connect).await?
     }
 
     /// Returns the error for a service that does not answer.
@@ -121,12 +132,15 @@ mod tests {
         assert_eq!(stream.url(), "http://[::1]:3001/events/stream");
         assert_eq!(stream.service_base().url(), "http://[::1]:3001");
         assert_eq!(Target::parse("api", "http://souk.example").unwrap().port, 80);
+        let target = Target::parse("api", "https://souk.example/api/").unwrap();
+        assert_eq!((target.port, target.url().as_str()), (443, "https://souk.example/api"));
+        let beside = target.beside("x", 3001, "").url();
+        assert_eq!(beside, "https://souk.example:3001");
     }
 
     #[test]
     fn refuses_urls_that_it_cannot_use() {
-        for url in
-            ["https://localhost", "localhost:3000", "http://", "http://a:b", "http://a b", "http://u@h"]
+        for url in ["ftp://localhost", "localhost:3000", "http://", "http://a:b", "http://a b", "http://u@h"]
         {
             let error = Target::parse("api", url).unwrap_err().to_string();
             assert!(error.contains("URL of api") && error.contains(url), "{error}");

@@ -151,7 +151,7 @@ async fn nobody_there_is_told_for_each_service() {
 #[tokio::test]
 async fn a_url_that_cannot_be_used_is_an_error() {
     let (_stop, stops) = mpsc::channel(1);
-    let config = VerifyConfig { api: "https://localhost".to_owned(), ..VerifyConfig::default() };
+    let config = VerifyConfig { api: "ftp://localhost".to_owned(), ..VerifyConfig::default() };
     let error = run(&config, stops, &mut |_| {}).await.unwrap_err();
     assert!(matches!(error, ClientError::Url(_)), "{error}");
 }

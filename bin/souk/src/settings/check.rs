@@ -13,8 +13,7 @@ type Resolutions = BTreeMap<&'static str, Resolved>;
 /// Adds a fault for each contradiction.
 pub fn contradictions(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault>) {
     match role {
-        Role::Clients => return plain(resolved, faults),
-        Role::Web | Role::Config => return,
+        Role::Clients | Role::Web | Role::Config => return,
         Role::Up => {
             ports(resolved, faults);
             backend(resolved, faults);
@@ -72,20 +71,6 @@ pub fn oddities(resolved: &Resolutions, role: Role, warnings: &mut Vec<String>) 
 pub fn is_distributed(resolved: &Resolutions, role: Role) -> bool {
     role != Role::Web
         && (role.is_service() || resolved["DATABASE_URL"].is_given() && resolved["KAFKA_BROKERS"].is_given())
-}
-
-/// `souk load` speaks to the services themselves, which speak no https.
-fn plain(resolved: &Resolutions, faults: &mut Vec<Fault>) {
-    for name in ["API_URL", "SSE_URL", "ANALYTICS_URL"] {
-        let setting = &resolved[name];
-        if matches!(&setting.value, Some(Value::Text(url)) if url.starts_with("https:")) {
-            faults.push(Fault {
-                subject: setting.subject(),
-                what: "is an https URL, which is not spoken here".to_owned(),
-                remedy: "name the service itself, such as http://localhost:3000".to_owned(),
-            });
-        }
-    }
 }
 
 /// No two services share a port; 0 is never shared.

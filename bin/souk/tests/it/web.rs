@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Client, Souk, Start, eventually, free_port, run_souk};
+use crate::support::{Client, Souk, Start, eventually, free_port};
 
 const PAGE: &[(&str, &str)] = &[("Accept", "text/html")];
 
@@ -52,10 +52,6 @@ fn settings_say_where_browsers_find_the_services() {
     let page = souk.web().call("GET", "/", PAGE, None);
     let policy = page.header("content-security-policy").unwrap_or_default();
     assert!(policy.contains(" https://shop.example "), "{policy}");
-    // What talks to the services itself speaks no https.
-    let output = run_souk(folder.path(), &["load"], &[("API_URL", "https://shop.example/api")]);
-    assert_eq!(output.code, Some(2), "{output:?}");
-    assert!(output.stderr.contains("API_URL") && output.stderr.contains("https"), "{output:?}");
 }
 
 /// Starts the dashboard alone, beside nothing or with the services of `souk`.
