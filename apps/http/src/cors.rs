@@ -49,6 +49,8 @@ impl Cors {
                     Method::DELETE,
                 ])
                 .allow_headers([
+                    // Readers of the stream that are not the browser's own send it.
+                    header::CACHE_CONTROL,
                     header::CONTENT_TYPE,
                     header::IF_MATCH,
                     header::IF_NONE_MATCH,

@@ -1,4 +1,4 @@
-//! What `souk up` tells when it is ready: a screen for people, or one log line with the same facts.
+//! What `souk up` tells when it is ready: a screen for people, and one log line with the same facts for machines.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -31,11 +31,14 @@ pub struct Store {
 }
 
 impl Facts {
-    /// Tells it: the screen when people read the standard output, the line otherwise.
-    pub fn tell(&self) {
-        if output::is_terminal() {
-            output::print(&self.screen(output::colours_wanted()));
-        } else {
+    /// Tells it: the screen where people read the standard output or have asked for it, as `up` does; the line in the
+    /// log where nobody may be looking.
+    pub fn tell(&self, has_screen: bool) {
+        let people = output::is_terminal();
+        if people || has_screen {
+            output::print(&self.screen(people && output::colours_wanted()));
+        }
+        if !people {
             tracing::info!(
                 target: ALWAYS,
                 api = self.api.map(url),

@@ -1,18 +1,13 @@
 //! Words for searching, the same on both backends.
 
-/// Most words taken from one text: bounds what one product puts into the search index.
-const MAX_TOKENS: usize = 64;
-/// Most characters kept of a word: longer ones are found by their beginning.
-const MAX_TOKEN_CHARS: usize = 40;
-
 /// Returns the distinct words of a product's searchable texts, in lower case, sorted.
 ///
-/// A word is a run of letters and digits (Unicode); everything else separates.
+/// A word is a run of letters and digits (Unicode); everything else separates. What one product puts into an index is
+/// bounded by the lengths of its name and its sku.
 pub fn tokens<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut words: Vec<String> = texts.into_iter().flat_map(words).collect();
     words.sort_unstable();
     words.dedup();
-    words.truncate(MAX_TOKENS);
     words
 }
 
@@ -28,7 +23,7 @@ pub fn query_tokens(query: &str) -> Vec<String> {
 fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(|word| word.chars().flat_map(char::to_lowercase).take(MAX_TOKEN_CHARS).collect())
+        .map(|word| word.chars().flat_map(char::to_lowercase).collect())
 }
 
 #[cfg(test)]
@@ -38,6 +33,15 @@ mod tests {
     #[test]
     fn splits_at_everything_but_letters_and_digits() {
         assert_eq!(tokens(["KNITTED Union-Flag", "85123A"]), ["85123a", "flag", "knitted", "union"]);
+    }
+
+    #[test]
+    fn no_word_is_lost_and_none_is_cut() {
+        let many: Vec<String> = (0..90).map(|n| format!("a{n:02}")).collect();
+        let long = "x".repeat(90);
+        let words = tokens([many.join(" ").as_str(), long.as_str(), "zz9"]);
+        assert_eq!(words.len(), 92);
+        assert!(words.contains(&long) && words.contains(&"zz9".to_owned()));
     }
 
     #[test]

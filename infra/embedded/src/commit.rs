@@ -1,6 +1,7 @@
 //! One commit: a batch of units folded, written, made durable, answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -18,6 +19,11 @@ use crate::batch::{Moment, Rows, UnitError};
 use crate::committer::CommitterParts;
 use crate::filling::Filling;
 use crate::{keeper, sqlite};
+
+/// How often a store that refuses writes looks whether it still has to, while nobody asks it for one.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// What it writes to find out: as much as some dozens of writes take, so that what it says holds for a while.
+const LOOK_BYTES: i32 = 64 << 10;
 
 /// Where a unit's outcome goes.
 pub(crate) type Reply = oneshot::Sender<Result<Outcome, ExecuteError>>;
@@ -58,7 +64,38 @@ impl Worker {
             .map_or(Timestamp::MIN, Timestamp::from_millis);
         let (answers, committed) = unbounded_channel();
         tokio::spawn(deliver(committed));
-        Ok(Self { parts, filling, rows, keeper, last_time, problem, answers, payload_bytes: 1024 })
+        let worker = Self { parts, filling, rows, keeper, last_time, problem, answers, payload_bytes: 1024 };
+        worker.look();
+        Ok(worker)
+    }
+
+    /// Returns how long to wait for work before [`Worker::idle`] has something to do; `None` when it has nothing.
+    pub fn patience(&self) -> Option<Duration> {
+        if self.problem.lock().is_some() { Some(LOOK_AGAIN) } else { self.filling.patience() }
+    }
+
+    /// Does what waits for a pause.
+    pub fn idle(&mut self) {
+        if self.problem.lock().is_some() {
+            self.look();
+        } else {
+            self.build_list_index();
+        }
+    }
+
+    /// Finds out by writing whether the store takes writes: after a start as after a refusal, the health tells.
+    fn look(&self) {
+        let connection = &self.parts.connection;
+        let write = || -> rusqlite::Result<()> {
+            let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('room', zeroblob(?1))";
+            connection.prepare_cached(sql)?.execute([LOOK_BYTES])?;
+            connection.prepare_cached("DELETE FROM meta WHERE name = 'room'")?.execute([])?;
+            Ok(())
+        };
+        match write() {
+            Ok(()) => self.set_problem(None),
+            Err(error) => self.set_problem(Some(text(&error))),
+        }
     }
 
     /// Commits `units` in one transaction and has them answered.
@@ -76,8 +113,9 @@ impl Worker {
             Ok(records) => {
                 self.last_time = now;
                 self.rows.committed();
-                self.set_problem(None);
+                // A refusal, a no-op or a repeat writes nothing, and proves nothing.
                 if !records.is_empty() {
+                    self.set_problem(None);
                     self.parts.log.publish(records);
                 }
                 // Handed over whole: waking each waiting request from here would hold the next batch up.
@@ -193,7 +231,7 @@ impl Worker {
 
     fn fail(&self, failure: &Failure, replies: impl Iterator<Item = Reply>) {
         let cause = sqlite::cause(&failure.error);
-        self.set_problem(Some(cause.map_or_else(|| failure.error.to_string(), str::to_owned)));
+        self.set_problem(Some(text(&failure.error)));
         if cause.is_none() {
             tracing::error!(error = %failure.error, "a batch of writes failed and was rolled back");
         }
@@ -223,6 +261,11 @@ impl Worker {
         }
         *current = problem;
     }
+}
+
+/// Tells why writes are refused.
+fn text(error: &rusqlite::Error) -> String {
+    sqlite::cause(error).map_or_else(|| error.to_string(), str::to_owned)
 }
 
 /// Gives the answers of committed batches to those who wait. Ends with the committer.

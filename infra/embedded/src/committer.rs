@@ -162,14 +162,14 @@ fn run(mut worker: Worker, jobs: &Receiver<Job>) {
     // Units in a usual batch, as a moving average: tells a burst's beginning from a lone write.
     let mut usual = 0_usize;
     loop {
-        let first = match worker.filling.patience() {
+        let first = match worker.patience() {
             None => jobs.recv().map_err(RecvTimeoutError::from),
             Some(patience) => jobs.recv_timeout(patience),
         };
         let first = match first {
             Ok(first) => first,
             Err(RecvTimeoutError::Timeout) => {
-                worker.build_list_index();
+                worker.idle();
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => break,

@@ -74,7 +74,7 @@ pub enum OpenError {
         source: rusqlite::Error,
     },
     /// SQLite cannot open the file.
-    #[error("{} cannot be opened: {source}{}", path.display(), crate::sqlite::cause(source).map(|cause| format!("; {cause}")).unwrap_or_default())]
+    #[error("{} cannot be opened: {source}{}", path.display(), crate::sqlite::remedy(source))]
     Sqlite {
         /// The file.
         path: PathBuf,

@@ -150,7 +150,7 @@ impl Embedded {
         analytics.check_positions(identity, state.next_offset())?;
         let readers = Readers::new(&path, Some(&dir.join("search.db")));
         let log = EmbeddedEventLog::new(identity, readers.clone(), Some(state.clone()), analytics.clone());
-        let indexer = Indexer::open(&dir.join("search.db"), &path, identity, log.clone())?;
+        let indexer = Indexer::open(&dir.join("search.db"), &path, identity, &log, state.next_offset())?;
         let checkpoints = Checkpoints::new(&path);
         let parts = CommitterParts {
             connection,

@@ -1,8 +1,8 @@
 //! The search index: words of products in a file of its own, fed from the log.
 //!
-//! It trails writes by a tick of [`TICK`]. It can be lost: it is then rebuilt from the catalog.
+//! It trails writes by a tick of [`TICK`]. It can be lost or damaged: it is then rebuilt from the catalog.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -86,15 +86,38 @@ pub(crate) struct Indexer {
     connection: Connection,
     log: EmbeddedEventLog,
     next: Offset,
+    /// Where damage is noted for the next start.
+    mark: PathBuf,
 }
 
 impl Indexer {
-    /// Opens the index; `catalog` is read beside it for a rebuild.
+    /// Opens the index; `catalog` is read beside it for a rebuild, also of one that is damaged. `end` is the log's.
     pub fn open(
         path: &Path,
         catalog: &Path,
         identity: LogId,
-        log: EmbeddedEventLog,
+        log: &EmbeddedEventLog,
+        end: Offset,
+    ) -> Result<Self, OpenError> {
+        if damage_mark(path).exists() {
+            discard(path).map_err(|e| OpenError::folder(path, e))?;
+        }
+        match Self::over(path, catalog, identity, log, end) {
+            Err(OpenError::Sqlite { source, .. }) if sqlite::is_damage(&source) => {
+                tracing::warn!(error = %source, "search.db is damaged and is built anew from the catalog");
+                discard(path).map_err(|e| OpenError::folder(path, e))?;
+                Self::over(path, catalog, identity, log, end)
+            }
+            opened => opened,
+        }
+    }
+
+    fn over(
+        path: &Path,
+        catalog: &Path,
+        identity: LogId,
+        log: &EmbeddedEventLog,
+        end: Offset,
     ) -> Result<Self, OpenError> {
         let error = |e| OpenError::sqlite(path, e);
         let connection = sqlite::open_writer(path, &SCHEMA, "OFF")?;
@@ -107,8 +130,11 @@ impl Indexer {
         let same_log = meta("log").map_err(error)? == Some(identity.0.cast_signed());
         let next = if same_log { meta("next").map_err(error)?.map(log::unsigned) } else { None };
         connection.execute("ATTACH ?1 AS catalog", [catalog.to_string_lossy()]).map_err(error)?;
-        let mut indexer = Self { connection, log, next: next.unwrap_or(0) };
-        if next.is_none() || indexer.is_behind_the_log().map_err(error)? {
+        let mut indexer =
+            Self { connection, log: log.clone(), next: next.unwrap_or(0), mark: damage_mark(path) };
+        // Beyond the log's end it knows of products that an older souk.db, put back, has never heard of.
+        let is_ahead = next.is_some_and(|next| next > end);
+        if next.is_none() || is_ahead || indexer.is_behind_the_log().map_err(error)? {
             indexer.rebuild(identity).map_err(error)?;
         }
         Ok(indexer)
@@ -164,8 +190,11 @@ impl Indexer {
             let result = match records {
                 Ok(records) => {
                     let work = tokio::task::spawn_blocking(move || {
-                        let result = self.index(&records).map_err(sqlite::port_error);
-                        (self, result)
+                        let result = self.index(&records);
+                        if result.as_ref().is_err_and(sqlite::is_damage) {
+                            self.note_damage();
+                        }
+                        (self, result.map_err(sqlite::port_error))
                     });
                     let Ok((indexer, result)) = work.await else { return };
                     self = indexer;
@@ -180,6 +209,13 @@ impl Indexer {
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 }
             }
+        }
+    }
+
+    /// Has the next start build the index anew: readers have the damaged file open.
+    fn note_damage(&self) {
+        if !self.mark.exists() && std::fs::write(&self.mark, "").is_ok() {
+            tracing::error!("search.db is damaged: restart souk, which builds it anew from the catalog");
         }
     }
 
@@ -210,6 +246,23 @@ impl Indexer {
         self.next = next;
         Ok(())
     }
+}
+
+/// Returns the file that says that the index at `path` is damaged.
+fn damage_mark(path: &Path) -> PathBuf {
+    path.with_extension("db-damaged")
+}
+
+/// Removes the index at `path` with all that belongs to it; the mark goes last.
+fn discard(path: &Path) -> std::io::Result<()> {
+    let [wal, shm] = ["db-wal", "db-shm"].map(|extension| path.with_extension(extension));
+    for file in [path.to_owned(), wal, shm, damage_mark(path)] {
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the first record from `next` on, then a tick for more to come.

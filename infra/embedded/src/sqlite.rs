@@ -118,6 +118,18 @@ pub(crate) fn port_error(error: rusqlite::Error) -> PortError {
     PortError::new(kind, message).with_source(error)
 }
 
+/// Tells whether a file is not what was written.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Returns what to do about a file that cannot be opened, for messages that end with it.
+pub(crate) fn remedy(error: &rusqlite::Error) -> String {
+    let damage = "it is damaged: put back all files of DATA_DIR from the same copy, or choose another folder";
+    let remedy = if is_damage(error) { Some(damage) } else { cause(error) };
+    remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default()
+}
+
 /// Returns what stands in the way and what to do, for errors that pass by themselves or by an operator's hand.
 pub(crate) fn cause(error: &rusqlite::Error) -> Option<&'static str> {
     match error.sqlite_error_code()? {

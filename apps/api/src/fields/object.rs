@@ -51,6 +51,8 @@ impl<'a, 'f> Object<'a, 'f> {
                 return Err(Problem::new(Code::MalformedRequest, "the body is empty: send a JSON object"));
             }
             Err(error) => {
+                // What is wrong with it as JSON, not what it would have to be if it were.
+                let error = serde_json::from_str::<IgnoredAny>(text).err().unwrap_or(error);
                 return Err(Problem::new(Code::MalformedRequest, format!("the body is not JSON: {error}")));
             }
         }
@@ -158,6 +160,10 @@ impl<'a> Visitor<'a> for Split<'_, 'a, '_> {
         while let Some(Name(name)) = map.next_key()? {
             let value = map.next_value()?;
             self.0.put(&name, value, &mut named);
+        }
+        if let Some(more @ 1..) = named.checked_sub(MAX_NAMED) {
+            let detail = format!("has {more} more fields that are unknown or given twice");
+            self.0.faults.push(FieldError::new(self.0.prefix.clone(), FaultCode::Unknown, detail));
         }
         Ok(())
     }

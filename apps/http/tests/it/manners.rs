@@ -211,9 +211,15 @@ async fn preflights_are_answered() {
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(header(&response, "access-control-allow-origin"), "*");
     assert!(header(&response, "access-control-allow-methods").contains("PATCH"));
-    for name in
-        ["content-type", "if-match", "if-none-match", "idempotency-key", "last-event-id", "x-seller-id"]
-    {
+    for name in [
+        "cache-control",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "idempotency-key",
+        "last-event-id",
+        "x-seller-id",
+    ] {
         assert!(header(&response, "access-control-allow-headers").contains(name), "{name}");
     }
 

@@ -34,13 +34,14 @@ fn run_as<R>(role: Role, flags: SettingFlags<R>, demo: bool) -> Result<(), Failu
         tracing::warn!("{warning}");
     }
     let runtime = runtime(&settings)?;
-    let outcome = runtime.block_on(serve(&settings, began, demo));
+    let has_screen = matches!(role, Role::Up | Role::Monolith);
+    let outcome = runtime.block_on(serve(&settings, began, demo, has_screen));
     // What did not notice the abort is not waited for.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(settings: &Settings, began: Instant, demo: bool) -> Result<(), Failure> {
+async fn serve(settings: &Settings, began: Instant, demo: bool, has_screen: bool) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let running = wiring::start(settings)?;
     let shutdown = running.shutdown();
@@ -49,7 +50,7 @@ async fn serve(settings: &Settings, began: Instant, demo: bool) -> Result<(), Fa
         () = lifecycle::wait_for_the_end(&mut signals, shutdown) => Ok(false),
     };
     if matches!(started, Ok(true)) {
-        running.facts(began.elapsed()).tell();
+        running.facts(began.elapsed()).tell(has_screen);
         if demo {
             running.fill().await;
         }

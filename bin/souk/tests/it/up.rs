@@ -83,6 +83,25 @@ fn ready_is_told_with_urls_only_when_every_service_is() {
 }
 
 #[test]
+fn the_screen_is_printed_without_colours_where_no_terminal_is() {
+    let folder = here();
+    let souk = Souk::start(folder.path());
+    let screen = eventually("the screen", || {
+        let screen = souk.printed();
+        screen.contains("Ctrl-C").then_some(screen)
+    });
+    assert!(screen.contains("is ready in ") && !screen.contains('\x1b'), "{screen}");
+    for shows in [
+        format!("http://localhost:{}", souk.ports.web),
+        format!("curl -X POST http://localhost:{}/products", souk.ports.api),
+        format!("http://localhost:{}/events/stream", souk.ports.notifications),
+        "souk.db".to_owned(),
+    ] {
+        assert!(screen.contains(&shows), "{shows} is not on it:\n{screen}");
+    }
+}
+
+#[test]
 fn ready_is_told_whatever_the_log_level() {
     let folder = here();
     let souk = Start::new(folder.path()).env("LOG_LEVEL", "off").start();

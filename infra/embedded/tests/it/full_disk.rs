@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use souk_conformance::make;
+use souk_conformance::{eventually, make};
 use souk_domain::ProductId;
 use souk_embedded::{Embedded, EmbeddedConfig};
-use souk_ports::{ExecuteError, IdGenerator, RandomIds, SystemClock};
+use souk_ports::{ExecuteError, IdGenerator, Outcome, RandomIds, SystemClock};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refuses_writes_by_name_and_recovers_by_itself() {
@@ -31,10 +31,18 @@ async fn refuses_writes_by_name_and_recovers_by_itself() {
     let last = *written.last().unwrap();
     assert!(catalog.product(last).await.unwrap().is_some(), "reads go on");
 
+    // What writes nothing finds no room, and says of none.
+    let no_op = make::unit([make::rename(last, "Lantern")]);
+    assert!(matches!(catalog.execute(no_op).await, Ok(Outcome::Applied(_))));
+    assert!(catalog.health().await.unwrap().problem.is_some(), "the disk is as full as it was");
+
     embedded.set_max_bytes(None).await.unwrap();
+    eventually("the health to tell of room without a write", || async {
+        catalog.health().await.unwrap().problem.is_none().then_some(())
+    })
+    .await;
     let id = ProductId(RandomIds.next_id());
     catalog.execute(make::unit([make::create(id, "Lantern", 10)])).await.unwrap();
-    assert_eq!(catalog.health().await.unwrap().problem, None);
     let log = embedded.log();
     let next = log.bounds().await.unwrap()[0].next;
     assert_eq!(
@@ -43,5 +51,21 @@ async fn refuses_writes_by_name_and_recovers_by_itself() {
         "one event for each write that was answered, none for the refused"
     );
     drop((catalog, log));
+    embedded.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_on_a_full_disk_tells_so_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |max_bytes| {
+        let config = EmbeddedConfig { max_bytes, ..EmbeddedConfig::new(dir.path()) };
+        Embedded::open(&config, Arc::new(SystemClock), Arc::new(RandomIds)).unwrap()
+    };
+    let embedded = open(None);
+    assert_eq!(embedded.catalog().health().await.unwrap().problem, None);
+    embedded.close().await;
+    let embedded = open(Some(1));
+    let problem = embedded.catalog().health().await.unwrap().problem;
+    assert!(problem.is_some_and(|problem| problem.contains("disk is full")));
     embedded.close().await;
 }

@@ -7,3 +7,4 @@ mod filling;
 mod folder;
 mod full_disk;
 mod retention;
+mod search_file;

@@ -170,6 +170,7 @@ impl Start {
 pub struct Running {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    printed: Arc<Mutex<String>>,
     /// Gets the ready line, or closes when stderr does.
     ready: Receiver<Value>,
 }
@@ -180,8 +181,14 @@ impl Running {
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the binary under test starts");
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
-        let ready = follow(&mut child, Arc::clone(&log));
-        Self { child, log, ready }
+        let printed: Arc<Mutex<String>> = Arc::default();
+        let ready = follow(&mut child, Arc::clone(&log), Arc::clone(&printed));
+        Self { child, log, printed, ready }
+    }
+
+    /// Returns what it printed on its standard output so far.
+    pub fn printed(&self) -> String {
+        self.printed.lock().expect("no reader panics").clone()
     }
 
     /// Returns what it logged so far.
@@ -230,8 +237,8 @@ impl Drop for Running {
     }
 }
 
-/// Reads both outputs of `child` to their end; the receiver gets the ready line, or closes when stderr does.
-fn follow(child: &mut Child, log: Arc<Mutex<Vec<String>>>) -> Receiver<Value> {
+/// Reads both outputs of `child` to their end, stdout into `printed`; the receiver gets the ready line, or closes when stderr does.
+fn follow(child: &mut Child, log: Arc<Mutex<Vec<String>>>, printed: Arc<Mutex<String>>) -> Receiver<Value> {
     let (sender, receiver) = channel();
     let stderr = child.stderr.take().expect("stderr was asked for");
     std::thread::spawn(move || {
@@ -245,8 +252,14 @@ fn follow(child: &mut Child, log: Arc<Mutex<Vec<String>>>) -> Receiver<Value> {
             }
         }
     });
-    let mut stdout = child.stdout.take().expect("stdout was asked for");
-    std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let stdout = child.stdout.take().expect("stdout was asked for");
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let mut printed = printed.lock().expect("no reader panics");
+            printed.push_str(&line);
+            printed.push('\n');
+        }
+    });
     receiver
 }
 
@@ -323,6 +336,11 @@ impl Souk {
     /// Returns what it logged so far.
     pub fn log(&self) -> Vec<String> {
         self.process.log()
+    }
+
+    /// Returns what it printed on its standard output so far.
+    pub fn printed(&self) -> String {
+        self.process.printed()
     }
 
     pub fn pid(&self) -> u32 {
