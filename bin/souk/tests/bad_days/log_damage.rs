@@ -8,6 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::day::Day;
@@ -109,16 +110,54 @@ fn offsets_past_retention_stop_analytics_with_a_named_error() {
     for _ in 0..5 {
         day.goes_on("without analytics");
     }
-    let (topic, partitions) = (day.town.name.clone(), 4);
-    let mut ends = TopicPartitionList::new();
-    for partition in 0..partitions {
-        ends.add_partition_offset(&topic, partition, Offset::End).expect("a place");
+    forget_events(&day.town);
+    let port = day.town.start(Role::Analytics, &[]);
+    says_or_ends(&mut day, port, "neither in the log nor in the archive");
+}
+
+#[test]
+fn groups_that_kafka_forgot_go_on_from_archive_and_log_and_count_nothing_twice() {
+    let mut day = Day::begin(54, Links::Direct);
+    for log_is_whole in [true, false] {
+        day.settles();
+        let port = day.town.port_of(Role::Analytics);
+        day.town.terminate(port);
+        if !log_is_whole {
+            forget_events(&day.town);
+        }
+        forget_groups(&day.town);
+        day.work();
+        day.goes_on("without analytics");
+        day.town.start_ready(Role::Analytics);
+        day.goes_on("with groups that know nothing");
     }
-    admin(&day.town, async |admin, options| {
+    day.end("groups forgotten");
+}
+
+/// Has Kafka remove every event that it holds.
+fn forget_events(town: &Installation) {
+    let mut ends = TopicPartitionList::new();
+    for partition in 0..4 {
+        ends.add_partition_offset(&town.name, partition, Offset::End).expect("a place");
+    }
+    admin(town, async |admin, options| {
         admin.delete_records(&ends, options).await.expect("the broker deletes records");
     });
-    let port = day.town.start(Role::Analytics, &[]);
-    says_or_ends(&mut day, port, "retention");
+}
+
+/// Has Kafka forget where analytics is, as it does by itself after a week without members.
+fn forget_groups(town: &Installation) {
+    let groups = ["recent", "aggregates", "archive"].map(|group| format!("{}-{group}", town.name));
+    let groups = groups.each_ref().map(String::as_str);
+    eventually("the groups have no members and are forgotten", || {
+        admin(town, async |admin, options| {
+            let forgotten = admin.delete_groups(&groups, options).await.expect("the broker answers");
+            let gone = |outcome: &Result<String, (String, RDKafkaErrorCode)>| {
+                matches!(outcome, Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)))
+            };
+            forgotten.iter().all(gone).then_some(())
+        })
+    });
 }
 
 #[test]

@@ -186,7 +186,8 @@ fn judge_brokers(brokers: &Brokers, retention_ms: Option<i64>, findings: Finding
                 name,
                 format!("{detail}, events longer than that"),
                 "set offsets.retention.minutes of the brokers above the topic's retention: analytics that was stopped \
-                 for longer reads the whole log again, which is slow and harmless",
+                 for longer goes through archive and log from the beginning, which is slow, and stops where an event \
+                 is in neither",
             )
         } else {
             Finding::ok(name, detail)

@@ -9,7 +9,7 @@ use souk_aws::DynamoEventStore;
 use souk_conformance::{Fixture, Setup};
 use souk_distributed::{KafkaSinks, RelayConfig};
 use souk_kafka::{KafkaEventLog, ensure_topics};
-use souk_ports::{Catalog, EventLog, EventStore};
+use souk_ports::{Catalog, EventLog, EventStore, Offset};
 use souk_postgres::{Postgres, PostgresConfig};
 
 use crate::bed::{Running, config, rotation};
@@ -85,6 +85,10 @@ impl Fixture for DistributedFixture {
 
     async fn maintain(&self) {
         self.postgres.sweep().await.expect("the database can be written");
+    }
+
+    async fn expire(&self, before: &[Offset]) {
+        self.names.expire(before).await;
     }
 }
 
