@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use souk_ports::{Finding, Findings};
 use tokio::runtime::Handle;
 
@@ -229,12 +229,13 @@ fn abort_one(config: &KafkaConfig, id: &str) -> Result<(), (&'static str, KafkaE
         .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
         .set("message.timeout.ms", PATIENCE.as_millis().to_string());
     let producer: BaseProducer = settings.create().map_err(|error| ("make a producer", error))?;
+    let probe: BaseConsumer = config.client().create().map_err(|error| ("make a consumer", error))?;
     producer.init_transactions(PATIENCE).map_err(|error| (BEGIN, error))?;
     producer.begin_transaction().map_err(|error| (BEGIN, error))?;
     let topic = config.progress_topic();
-    // Without the topic there is nothing to write to, and the transaction is an empty one.
-    let exists = producer
-        .client()
+    // Without the topic there is nothing to write to, and the transaction is an empty one. A consumer asks: of brokers
+    // that make topics by themselves, no version does it for one.
+    let exists = probe
         .fetch_metadata(Some(&topic), PATIENCE)
         .is_ok_and(|found| found.topics().iter().any(|found| !found.partitions().is_empty()));
     if exists {
