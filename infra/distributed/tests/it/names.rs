@@ -75,7 +75,7 @@ pub fn kafka() -> KafkaConfig {
 }
 
 fn keys(id: &str, secret: &str) -> AwsKeys {
-    AwsKeys { id: setting(id), secret: setting(secret) }
+    AwsKeys { id: setting(id), secret: setting(secret), token: None }
 }
 
 fn admin(kafka: &KafkaConfig) -> AdminClient<DefaultClientContext> {
