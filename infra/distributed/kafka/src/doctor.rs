@@ -54,7 +54,7 @@ pub async fn examine(config: &KafkaConfig, log_retention: Duration, findings: Fi
                 if topic == config.topic {
                     retention = setting(report, "retention.ms").filter(|retention| *retention >= 0);
                 }
-                judge_topic(report, (topic == config.topic).then_some((config, log_retention)), findings);
+                judge_topic(report, (topic == config.topic).then_some(log_retention), findings);
             }
         }
         Err(error) => findings(Finding::fail("kafka.topics", error.to_string(), START)),
@@ -112,8 +112,8 @@ fn setting(report: &TopicReport, name: &str) -> Option<i64> {
     report.settings.iter().find(|(found, _)| *found == name)?.1.parse().ok()
 }
 
-/// Judges a topic; the one of events also against what the settings ask for.
-fn judge_topic(report: &TopicReport, events: Option<(&KafkaConfig, Duration)>, findings: Findings<'_>) {
+/// Tells what was found of a topic, of the one of events also whether it holds them for as long as it should.
+fn judge_topic(report: &TopicReport, log_retention: Option<Duration>, findings: Findings<'_>) {
     let TopicReport { topic, partitions, replication, settings, problems, warnings } = report;
     let name = format!("kafka.topic.{topic}");
     let told: Vec<String> = settings.iter().map(|(setting, value)| format!("{setting}={value}")).collect();
@@ -132,7 +132,7 @@ fn judge_topic(report: &TopicReport, events: Option<(&KafkaConfig, Duration)>, f
         let (what, remedy) = split(warning);
         worse.push(Finding::warn(&name, what, remedy));
     }
-    if let Some((config, log_retention)) = events {
+    if let Some(log_retention) = log_retention {
         let wanted = i64::try_from(log_retention.as_millis()).unwrap_or(i64::MAX);
         if let Some(kept) = setting(report, "retention.ms").filter(|kept| (0..wanted).contains(kept)) {
             let what = format!(
@@ -145,11 +145,6 @@ fn judge_topic(report: &TopicReport, events: Option<(&KafkaConfig, Duration)>, f
                 what,
                 format!("set its retention.ms to {wanted}, or LOG_RETENTION to less"),
             ));
-        }
-        if usize::try_from(config.partitions) != Ok(*partitions) {
-            let what =
-                format!("it has {partitions} partitions, KAFKA_TOPIC_PARTITIONS is {}", config.partitions);
-            worse.push(Finding::ok(&name, format!("{what}, which counts for new topics alone")));
         }
     }
     findings(
