@@ -114,7 +114,7 @@ fn setting(report: &TopicReport, name: &str) -> Option<i64> {
 
 /// Tells what was found of a topic, of the one of events also whether it holds them for as long as it should.
 fn judge_topic(report: &TopicReport, log_retention: Option<Duration>, findings: Findings<'_>) {
-    let TopicReport { topic, partitions, replication, settings, problems, warnings } = report;
+    let TopicReport { topic, partitions, replication, settings, problems, warnings, .. } = report;
     let name = format!("kafka.topic.{topic}");
     let told: Vec<String> = settings.iter().map(|(setting, value)| format!("{setting}={value}")).collect();
     let detail = format!("{partitions} partitions, {replication} copies, {}", told.join(", "));

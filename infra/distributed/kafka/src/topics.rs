@@ -13,6 +13,7 @@ use crate::blocking;
 use crate::config::{CALL_TIMEOUT, KafkaConfig};
 use crate::context::Context;
 use crate::error::{ConnectError, is_refusal, sentence};
+use crate::native;
 use crate::polling::listen;
 
 /// How long a new topic may take until each of its partitions has a leader.
@@ -40,6 +41,8 @@ pub struct TopicReport {
     pub partitions: usize,
     /// How many copies of each; the least over its partitions.
     pub replication: usize,
+    /// Whether brokers give it an id; `None` where that does not matter, or they do not say.
+    pub has_id: Option<bool>,
     /// Those of its settings that matter, by name.
     pub settings: Vec<(&'static str, String)>,
     /// What keeps it from being used, with the remedy.
@@ -182,10 +185,17 @@ impl Admin {
             Some(Err(code)) => tracing::debug!("cannot look at the settings of topic {topic}: {code}"),
             None => {}
         }
+        let has_id = if role == Role::Events {
+            let described = native::describe_topic(self.probe.client().native_client(), &topic, CALL_TIMEOUT);
+            described.ok().map(|topic| topic.id.is_some())
+        } else {
+            None
+        };
         let mut report = TopicReport {
             topic,
             partitions,
             replication,
+            has_id,
             settings,
             problems: Vec::new(),
             warnings: Vec::new(),

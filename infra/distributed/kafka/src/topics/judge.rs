@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Role, TopicReport};
 use crate::config::KafkaConfig;
+use crate::identity::unnoticed;
 use crate::producer::LARGEST_BATCH;
 
 /// Events that are gone before the archive has them are lost to it; a service may well be down for a day.
@@ -41,6 +42,9 @@ pub(super) fn judge(report: &mut TopicReport, role: Role, config: &KafkaConfig) 
             "topic {topic} has {} partitions and the relay's position is in one; delete it before the api starts",
             report.partitions
         ));
+    }
+    if report.has_id == Some(false) {
+        warnings.push(unnoticed(topic));
     }
     if role == Role::Events && usize::try_from(config.partitions) != Ok(report.partitions) {
         warnings.push(format!(
@@ -120,6 +124,7 @@ mod tests {
             topic,
             partitions,
             replication,
+            has_id: Some(true),
             settings,
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -161,6 +166,14 @@ mod tests {
         assert_eq!(judged(Role::Events, 12, 1, &[("max.message.bytes", "65536")]).warnings.len(), 1);
         assert_eq!(judged(Role::DeadLetters, 1, 1, &[("max.message.bytes", "65536")]).warnings.len(), 1);
         assert_eq!(judged(Role::Progress, 1, 1, &[("max.message.bytes", "65536")]).warnings.len(), 0);
+    }
+
+    #[test]
+    fn a_topic_whose_end_would_go_unnoticed_is_a_warning() {
+        let mut report = judged(Role::Events, 12, 1, &[]);
+        report.has_id = Some(false);
+        judge(&mut report, Role::Events, &KafkaConfig::new("localhost:9092", "api-service"));
+        assert!(report.warnings.len() == 1 && report.warnings[0].contains("no id"), "{report:?}");
     }
 
     #[test]
