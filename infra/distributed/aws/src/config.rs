@@ -21,6 +21,10 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 const ATTEMPTS: u32 = 4;
 /// The first pause between attempts, doubled each time, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How long a request to S3 may take: an object has at most a few megabytes.
+const S3_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for a test that has to see it pass.
+const HURRIED_S3_TIMEOUT: Duration = Duration::from_secs(5);
 /// The region of servers that have none.
 const LOCAL_REGION: &str = "us-east-1";
 
@@ -61,6 +65,8 @@ pub struct AwsConfig {
     pub aggregates_table: String,
     /// `ARCHIVE_BUCKET_NAME`.
     pub bucket: String,
+    /// How long a request to S3 may take.
+    pub s3_timeout: Duration,
     /// `RECENT_EVENTS_RETENTION`.
     pub recent_retention: Duration,
     /// Events of one seller (or type, or of all) in a second that one shard of an index takes. A partition of
@@ -80,6 +86,7 @@ impl Default for AwsConfig {
             recent_table: "RecentEvents".to_owned(),
             aggregates_table: "Aggregates".to_owned(),
             bucket: "event-archive".to_owned(),
+            s3_timeout: if souk_ports::fault::hurried() { HURRIED_S3_TIMEOUT } else { S3_TIMEOUT },
             recent_retention: Duration::from_secs(7 * 86_400),
             events_per_shard: 250,
         }
