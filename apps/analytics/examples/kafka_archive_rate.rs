@@ -74,7 +74,9 @@ async fn count(log: &dyn EventLog, group: &str) -> Result<(u64, Duration), Failu
 /// Runs analytics with its archive alone until all that was in the log is in objects.
 async fn archive(log: Arc<KafkaEventLog>, group: String) -> Result<(u64, Duration), Failure> {
     let text = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
-    let keys = |id: &str, secret: &str| Ok::<_, String>(AwsKeys { id: text(id)?, secret: text(secret)? });
+    let keys = |id: &str, secret: &str| {
+        Ok::<_, String>(AwsKeys { id: text(id)?, secret: text(secret)?, token: None })
+    };
     let config = AwsConfig {
         region: Some(text("AWS_REGION")?),
         dynamo_endpoint: Some(text("DYNAMO_ENDPOINT")?),

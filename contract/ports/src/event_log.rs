@@ -140,7 +140,9 @@ pub trait GroupConsumer: Send {
 /// What a group's member gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// These partitions are its own from now on, each from its committed next offset. The first delivery.
+    /// These partitions are its own from now on, each from its committed next offset, 0 where it committed none. The
+    /// first delivery. Where the log begins after that, records come from its beginning on, and nobody else says that
+    /// some are missing: compare with `bounds`.
     Assigned(Vec<(Partition, Offset)>),
     /// These partitions go to another member at the next call: finish and commit first.
     Revoking(Vec<Partition>),

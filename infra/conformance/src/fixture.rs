@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use object_store::ObjectStore;
 use souk_domain::{Stock, Timestamp};
-use souk_ports::{Catalog, Clock, EventLog, EventStore, IdGenerator, MoveTarget};
+use souk_ports::{Catalog, Clock, EventLog, EventStore, IdGenerator, MoveTarget, Offset};
 use uuid::Uuid;
 
 /// A backend of its own, opened fresh for one test.
@@ -34,6 +34,13 @@ pub trait Fixture: Send + Sync + Sized + 'static {
 
     /// Does at once what the backend otherwise does now and then, such as removing what has expired.
     async fn maintain(&self) {}
+
+    /// Has retention remove what each partition of the log holds before an offset, by partition number. All of it is
+    /// older than anything is kept, and done with by every group that has a position.
+    async fn expire(&self, before: &[Offset]) {
+        let _ = before;
+        self.maintain().await;
+    }
 }
 
 /// A place of a backend that a shop can move to.

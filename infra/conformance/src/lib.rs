@@ -144,6 +144,7 @@ macro_rules! event_log_promises {
                     the_first_delivery_is_the_assignment,
                     uncommitted_records_are_redelivered,
                     committed_positions_survive_reopen,
+                    a_group_is_not_told_to_be_further_than_it_is,
                     two_groups_do_not_disturb_each_other,
                     a_seek_goes_on_elsewhere_without_committing,
                     a_caught_up_group_is_idle_until_something_comes,

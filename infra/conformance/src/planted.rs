@@ -14,11 +14,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use object_store::ObjectStore;
-use souk_ports::{Catalog, EventLog, EventStore};
+use souk_ports::{Catalog, EventLog, EventStore, Offset};
 
 pub use self::archive::Overwrites;
 pub use self::catalog::{ForgetsKeys, IgnoresTheKeeper, LeavesHalves, ReportsOneFault, ReturnsStaleProducts};
-pub use self::event_log::{CommitsWhatItDelivers, LosesCommits, RepeatsOnResume, SharesOneGroup};
+pub use self::event_log::{
+    CommitsWhatItDelivers, LosesCommits, RepeatsOnResume, SharesOneGroup, SkipsWhatExpired,
+};
 pub use self::event_store::{CountsReplays, ForgetsTheLog, MisordersAggregates};
 pub use self::moving::{DropsAnswers, NotesApart, PlantedPlace, Slip};
 use crate::{Fixture, Setup};
@@ -78,6 +80,10 @@ impl<F: Fixture, L: Lie> Fixture for Planted<F, L> {
     async fn maintain(&self) {
         self.0.maintain().await;
     }
+
+    async fn expire(&self, before: &[Offset]) {
+        self.0.expire(before).await;
+    }
 }
 
 /// Runs a promise that must not hold.
@@ -126,6 +132,8 @@ macro_rules! planted_lies {
                     LosesCommits, event_log::groups::committed_positions_survive_reopen;
                 repetitions_on_resume_are_noticed:
                     RepeatsOnResume, event_log::tails::a_tail_resumes_from_any_cursor_with_nothing_missed;
+                a_silent_skip_is_noticed:
+                    SkipsWhatExpired, event_log::groups::a_group_is_not_told_to_be_further_than_it_is;
                 a_shared_group_is_noticed:
                     SharesOneGroup, event_log::groups::two_groups_do_not_disturb_each_other;
                 counted_replays_are_noticed:

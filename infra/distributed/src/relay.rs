@@ -164,6 +164,10 @@ impl Relay {
     fn set(&self, state: RelayState) {
         self.status.send_if_modified(|status| {
             let changes = status.state != state;
+            if state == RelayState::Standby {
+                // Who publishes tells what waits; what this one counted last would only grow older.
+                status.waiting(0, None);
+            }
             status.state = state;
             changes
         });

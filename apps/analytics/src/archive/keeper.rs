@@ -9,9 +9,10 @@ use souk_ports::{Clock, EventLog, Offset, Partition, ReadLimit, fault};
 
 use super::adopt::{self, AdoptError};
 use super::encode::encode_object;
+use super::replay::beyond;
 use super::writer::{ClosedFile, Limits, Writer};
 use super::{ArchivedObject, Span, object_key};
-use crate::consumer::{ConsumeError, chain};
+use crate::consumer::{ConsumeError, Hole, chain};
 use crate::metrics::ArchiveFigures;
 
 /// An object under way.
@@ -92,6 +93,18 @@ impl Keeper {
         }
     }
 
+    /// Returns where to go on in `partition` whose position is `position`: further, where the archive holds more.
+    pub(super) async fn start(&self, partition: Partition, position: Offset) -> Result<Offset, ConsumeError> {
+        let one = ReadLimit { records: 1, bytes: 1 };
+        match self.log.read(partition, position, one).await?.first() {
+            Some(next) => {
+                let log = self.log.identity();
+                Ok(beyond(&*self.store, log, partition, position, next.appended_at).await?)
+            }
+            None => Ok(position),
+        }
+    }
+
     /// Archives another member's partition from `position` to at least `target`; returns the objects.
     ///
     /// Whoever owns the partition finds them in its way, with the keys that it would have written, and adopts them:
@@ -103,9 +116,17 @@ impl Keeper {
         position: Offset,
         target: Offset,
     ) -> Result<Vec<ArchivedObject>, ConsumeError> {
-        let (mut made, mut next) = (Vec::new(), position);
+        let (mut made, mut next) = (Vec::new(), self.start(partition, position).await?);
+        let earliest = self.log.bounds().await?.get(partition as usize).map_or(0, |bounds| bounds.earliest);
+        let hole = Hole { partition, position: next, earliest };
         while next < target {
             let Some(file) = self.read_file(limits, partition, next, target).await? else { break };
+            if hole.is_left(next) {
+                return Err(ConsumeError::Blocked(format!(
+                    "the log begins at {earliest} and nothing is known to be archived beyond {next}: its owner has to \
+                     say first where it goes on"
+                )));
+            }
             let mut closing = self.encode(partition, file).await?;
             next = self.put(&mut closing).await?;
             made.push(closing.object);

@@ -1,6 +1,7 @@
 //! The archive as a log: a partition's events in order, for those who come too late for the log itself.
 
 use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use souk_domain::Timestamp;
@@ -74,15 +75,43 @@ pub(super) async fn last_object(
     }
 }
 
+/// Returns where an archive goes on that is at `position`, whose next record was appended at `time`: there, when no
+/// object reaches beyond it or one begins there, which whoever finds it in the way proves; else where the last one ends.
+pub(super) async fn beyond(
+    store: &dyn ObjectStore,
+    log: LogId,
+    partition: Partition,
+    position: Offset,
+    time: Timestamp,
+) -> Result<Offset, ReadError> {
+    // No record is of a later hour than its object: what is older cannot hold it.
+    let hour = Path::from(format!("{}/{}", log_prefix(log), hour_folder(time)));
+    let prefix = Path::from(log_prefix(log));
+    let mut objects = pick(store.list_with_offset(Some(&prefix), &hour), partition).await?;
+    if objects.iter().any(|(first, _)| *first == position) {
+        return Ok(position);
+    }
+    match objects.pop() {
+        Some((_, meta)) => Ok(read_footer(store, meta).await?.footer.next_offset.max(position)),
+        None => Ok(position),
+    }
+}
+
 /// Returns the objects of `partition` with where they begin, in that order.
 async fn of_partition(
     store: &dyn ObjectStore,
     log: LogId,
     partition: Partition,
 ) -> Result<Vec<(Offset, ObjectMeta)>, ReadError> {
+    pick(store.list(Some(&Path::from(log_prefix(log)))), partition).await
+}
+
+async fn pick(
+    objects: BoxStream<'_, object_store::Result<ObjectMeta>>,
+    partition: Partition,
+) -> Result<Vec<(Offset, ObjectMeta)>, ReadError> {
     let folder = format!("p={partition:05}");
-    let mut found: Vec<(Offset, ObjectMeta)> = store
-        .list(Some(&Path::from(log_prefix(log))))
+    let mut found: Vec<(Offset, ObjectMeta)> = objects
         .try_filter_map(|meta| {
             let first = first_offset(meta.location.as_ref(), &folder);
             std::future::ready(Ok(first.map(|first| (first, meta))))

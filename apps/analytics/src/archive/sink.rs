@@ -215,6 +215,24 @@ impl Sink for ArchiveSink {
         Ok(end)
     }
 
+    /// Begins within no object: two that hold the same record would never be told apart again.
+    async fn start(
+        &mut self,
+        consumer: &mut Box<dyn GroupConsumer>,
+        partition: Partition,
+        position: Offset,
+    ) -> Result<Offset, ConsumeError> {
+        let start = self.parts.keeper.start(partition, position).await?;
+        if start != position {
+            tracing::warn!(
+                messaging.destination.partition.id = partition,
+                "the archive goes on at {start}, where it ends, instead of at {position}, within what it holds"
+            );
+            consumer.commit(partition, start).await?;
+        }
+        Ok(start)
+    }
+
     fn accept(&mut self, records: Vec<LogRecord>) {
         self.idle = false;
         self.inbox.extend(records);

@@ -1,5 +1,5 @@
 //! Where a consumer begins in a partition that it takes over: at its committed position, if the log still holds
-//! what follows it.
+//! what follows it. A group whose positions are gone is at 0, as one is that never had any.
 
 use souk_ports::{EventLog, GroupConsumer, Offset, Partition, PartitionBounds};
 
@@ -60,6 +60,8 @@ pub(super) async fn begin<S: Sink>(
                 "the log no longer holds partition {partition} from {position} to {earliest}: it is taken from the archive"
             ));
             *position = sink.fill(consumer, hole).await?;
+        } else {
+            *position = sink.start(consumer, *partition, *position).await?;
         }
         if *position < *earliest {
             consumer.seek(*partition, *earliest).await?;

@@ -122,6 +122,18 @@ pub(crate) trait Sink: Send + 'static {
         hole: Hole,
     ) -> impl Future<Output = Result<Offset, ConsumeError>> + Send;
 
+    /// Returns where to go on in a partition whose position is `position`; what was made by somebody else since may
+    /// reach further.
+    fn start(
+        &mut self,
+        consumer: &mut Box<dyn GroupConsumer>,
+        partition: Partition,
+        position: Offset,
+    ) -> impl Future<Output = Result<Offset, ConsumeError>> + Send {
+        let _ = (consumer, partition);
+        std::future::ready(Ok(position))
+    }
+
     /// Takes records into memory; at most one delivery comes between two calls of `drive`.
     fn accept(&mut self, records: Vec<LogRecord>);
 

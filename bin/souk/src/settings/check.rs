@@ -39,6 +39,7 @@ pub fn contradictions(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault
     }
     sasl(resolved, role, faults);
     pair(resolved, role, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", faults);
+    token(resolved, role, faults);
     pair(resolved, role, "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", faults);
 }
 
@@ -164,6 +165,20 @@ fn sasl(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault>) {
                 remedy: format!("set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SASL_PLAINTEXT, or unset {name}"),
             });
         }
+    }
+}
+
+/// A token belongs to a key, and would silently be left out without it.
+fn token(resolved: &Resolutions, role: Role, faults: &mut Vec<Fault>) {
+    let (token, key) = (&resolved["AWS_SESSION_TOKEN"], &resolved["AWS_ACCESS_KEY_ID"]);
+    if token.setting.is_read_by(role) && token.is_given() && key.source == Source::Default {
+        faults.push(Fault {
+            subject: token.subject(),
+            what: "is set and AWS_ACCESS_KEY_ID is not".to_owned(),
+            remedy:
+                "set the key and the secret that it came with, or unset it to have the AWS SDK find all three"
+                    .to_owned(),
+        });
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Aws {
     pub region: Option<String>,
     /// Key and secret; without them, as the SDK finds them.
     pub dynamo_key: Option<(String, Secret)>,
+    /// What keys that expire come with.
+    pub dynamo_token: Option<Secret>,
     pub recent_events_table: String,
     pub aggregates_table: String,
     pub s3_endpoint: Option<String>,
@@ -102,6 +104,7 @@ impl Distributed {
                 dynamo_endpoint: text("DYNAMO_ENDPOINT"),
                 region: text("AWS_REGION"),
                 dynamo_key: text("AWS_ACCESS_KEY_ID").zip(secret("AWS_SECRET_ACCESS_KEY")),
+                dynamo_token: secret("AWS_SESSION_TOKEN"),
                 recent_events_table: given("RECENT_EVENTS_TABLE_NAME"),
                 aggregates_table: given("AGGREGATES_TABLE_NAME"),
                 s3_endpoint: text("MINIO_ENDPOINT"),

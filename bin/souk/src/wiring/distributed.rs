@@ -13,7 +13,7 @@ use souk_postgres::{Postgres, PostgresConfig};
 
 use crate::failure::Failure;
 use crate::screen::Store;
-use crate::settings::{Distributed, Role, Settings};
+use crate::settings::{Distributed, Role, Secret, Settings};
 use crate::wiring::waiting::Obstacle;
 
 /// How each engine is reached.
@@ -82,8 +82,13 @@ impl Config {
         })
         .map_err(|error| Failure::Usage(error.to_string()))?;
         kafka.validate().map_err(|error| Failure::Usage(error.to_string()))?;
-        let keys = |pair: &Option<(String, crate::settings::Secret)>| {
-            pair.as_ref().map(|(id, secret)| AwsKeys { id: id.clone(), secret: secret.expose().to_owned() })
+        let keys = |pair: &Option<(String, Secret)>, token: Option<&Secret>| {
+            let plain = |secret: &Secret| secret.expose().to_owned();
+            pair.as_ref().map(|(id, secret)| AwsKeys {
+                id: id.clone(),
+                secret: plain(secret),
+                token: token.map(plain),
+            })
         };
         Ok(Self {
             postgres: postgres.transpose()?,
@@ -91,9 +96,9 @@ impl Config {
             aws: AwsConfig {
                 region: aws.region.clone(),
                 dynamo_endpoint: aws.dynamo_endpoint.clone(),
-                keys: keys(&aws.dynamo_key),
+                keys: keys(&aws.dynamo_key, aws.dynamo_token.as_ref()),
                 s3_endpoint: aws.s3_endpoint.clone(),
-                s3_keys: keys(&aws.s3_key),
+                s3_keys: keys(&aws.s3_key, None),
                 recent_table: aws.recent_events_table.clone(),
                 aggregates_table: aws.aggregates_table.clone(),
                 bucket: aws.bucket.clone(),

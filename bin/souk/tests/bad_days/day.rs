@@ -109,13 +109,13 @@ impl Day {
         assert!(answered > 50, "{what}: the writers got through: {answered} answers");
     }
 
-    /// Returns how many requests were once left without an answer.
-    pub fn unheard(&self) -> usize {
-        self.writers.iter().map(|writer| writer.ledger().unheard()).sum()
+    /// Has the writers rest until everything is counted and archived.
+    pub fn settles(&mut self) {
+        let findings = self.settle();
+        assert!(findings.is_empty(), "{findings:#?}\n{}", self.town.last_words());
     }
 
-    /// Everything that can be said against the installation; the writers rest afterwards.
-    pub fn findings(&mut self) -> Vec<String> {
+    fn settle(&mut self) -> Vec<String> {
         self.rest();
         let api = self.town.port_of(Role::Api);
         for writer in &mut self.writers {
@@ -123,6 +123,17 @@ impl Day {
         }
         let mut findings = self.wait_for_stream();
         findings.extend(self.wait_for_analytics());
+        findings
+    }
+
+    /// Returns how many requests were once left without an answer.
+    pub fn unheard(&self) -> usize {
+        self.writers.iter().map(|writer| writer.ledger().unheard()).sum()
+    }
+
+    /// Everything that can be said against the installation; the writers rest afterwards.
+    pub fn findings(&mut self) -> Vec<String> {
+        let mut findings = self.settle();
         let ledgers: Vec<&Ledger> = self.writers.iter().map(Writer::ledger).collect();
         {
             let heard = self.reader.heard();

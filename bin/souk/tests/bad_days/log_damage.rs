@@ -5,9 +5,10 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::day::Day;
@@ -109,23 +110,85 @@ fn offsets_past_retention_stop_analytics_with_a_named_error() {
     for _ in 0..5 {
         day.goes_on("without analytics");
     }
-    let (topic, partitions) = (day.town.name.clone(), 4);
-    let mut ends = TopicPartitionList::new();
-    for partition in 0..partitions {
-        ends.add_partition_offset(&topic, partition, Offset::End).expect("a place");
+    forget_events(&day.town);
+    let port = day.town.start(Role::Analytics, &[]);
+    says_or_ends(&mut day, port, "neither in the log nor in the archive");
+    // What it says to do: on without them. Nobody else has missed anything, and the audit names what is missing.
+    day.town.terminate(port);
+    go_to_earliest(&day.town);
+    day.town.start_ready(Role::Analytics);
+    day.goes_on("without what nobody has any more");
+    let findings = day.findings();
+    assert!(!findings.is_empty(), "events are missing from figures and archive, and the audit finds nothing");
+    assert!(findings.iter().all(|finding| finding.starts_with("audit: ")), "{findings:#?}");
+}
+
+/// Sets the groups of figures and archive to the log's beginning, as `kafka-consumer-groups --to-earliest` does.
+fn go_to_earliest(town: &Installation) {
+    for group in ["aggregates", "archive"] {
+        let consumer: BaseConsumer =
+            config(town).set("group.id", format!("{}-{group}", town.name)).create().expect("a consumer");
+        eventually("the group takes a position", || {
+            let mut earliest = TopicPartitionList::new();
+            for partition in 0..4 {
+                let (first, _) = consumer.fetch_watermarks(&town.name, partition, CALL).ok()?;
+                earliest.add_partition_offset(&town.name, partition, Offset::Offset(first)).ok()?;
+            }
+            // Its last member may not have left for Kafka yet.
+            consumer.commit(&earliest, CommitMode::Sync).ok()
+        });
     }
-    admin(&day.town, async |admin, options| {
+}
+
+#[test]
+fn groups_that_kafka_forgot_go_on_from_archive_and_log_and_count_nothing_twice() {
+    let mut day = Day::begin(54, Links::Direct);
+    for log_is_whole in [true, false] {
+        day.settles();
+        let port = day.town.port_of(Role::Analytics);
+        day.town.terminate(port);
+        if !log_is_whole {
+            forget_events(&day.town);
+        }
+        forget_groups(&day.town);
+        day.work();
+        day.goes_on("without analytics");
+        day.town.start_ready(Role::Analytics);
+        day.goes_on("with groups that know nothing");
+    }
+    day.end("groups forgotten");
+}
+
+/// Has Kafka remove every event that it holds.
+fn forget_events(town: &Installation) {
+    let mut ends = TopicPartitionList::new();
+    for partition in 0..4 {
+        ends.add_partition_offset(&town.name, partition, Offset::End).expect("a place");
+    }
+    admin(town, async |admin, options| {
         admin.delete_records(&ends, options).await.expect("the broker deletes records");
     });
-    let port = day.town.start(Role::Analytics, &[]);
-    says_or_ends(&mut day, port, "retention");
+}
+
+/// Has Kafka forget where analytics is, as it does by itself after a week without members.
+fn forget_groups(town: &Installation) {
+    let groups = ["recent", "aggregates", "archive"].map(|group| format!("{}-{group}", town.name));
+    let groups = groups.each_ref().map(String::as_str);
+    eventually("the groups have no members and are forgotten", || {
+        admin(town, async |admin, options| {
+            let forgotten = admin.delete_groups(&groups, options).await.expect("the broker answers");
+            let gone = |outcome: &Result<String, (String, RDKafkaErrorCode)>| {
+                matches!(outcome, Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)))
+            };
+            forgotten.iter().all(gone).then_some(())
+        })
+    });
 }
 
 #[test]
 fn a_topic_made_anew_stops_the_services_with_a_named_error() {
     let mut day = Day::begin(53, Links::Direct);
-    let analytics = day.town.port_of(Role::Analytics);
-    let api = day.town.port_of(Role::Api);
+    let ports = Role::ALL.map(|role| day.town.port_of(role));
     let topic = day.town.name.clone();
     admin(&day.town, async |admin, options| {
         admin.delete_topics(&[&topic], options).await.expect("the broker deletes topics");
@@ -137,9 +200,12 @@ fn a_topic_made_anew_stops_the_services_with_a_named_error() {
             made.iter().all(Result::is_ok).then_some(())
         })
     });
-    for port in [api, analytics] {
+    for port in ports {
         says_or_ends(&mut day, port, "anew");
     }
+    let (code, report) = day.town.audit_report();
+    let differences = report["differences"].as_array().expect("a report lists its differences");
+    assert!(code == Some(1) && !differences.is_empty(), "the log is empty, and the audit says: {report}");
 }
 
 /// Waits until a service names what is wrong with the log, in its health or in its log, and is not well.

@@ -78,7 +78,11 @@ fn dynamodb_throttles_and_leaves_items_unprocessed() {
 fn replies_of_s3_get_lost() {
     let day = Day::begin(44, Links::ThroughProxies);
     let put = Call::Method("PUT", ".parquet");
-    for what in [What::LoseReply, What::SLOW_DOWN, What::LoseRequest, What::S3_INTERNAL, What::LoseReply] {
+    // Longer than a service in a hurry waits.
+    let hold = What::HoldReply(Duration::from_secs(7));
+    for what in
+        [What::LoseReply, What::SLOW_DOWN, What::LoseRequest, What::S3_INTERNAL, hold, What::LoseReply]
+    {
         let armed = day.turn.s3.arm(HttpFault::new(put, what), Times::Next(2));
         let port = day.town.port_of(crate::service::Role::Analytics);
         eventually(&format!("{what:?}"), || {

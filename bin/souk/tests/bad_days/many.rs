@@ -1,6 +1,7 @@
 //! Two of each service, coming and going under load.
 
 use crate::day::Day;
+use crate::relays::leader;
 use crate::servers::Links;
 use crate::service::Role;
 
@@ -21,6 +22,7 @@ fn services_come_and_go_under_load() {
                 day.town.terminate(old);
             }
             day.goes_on("after one of two left");
+            leader(&day);
         }
     }
     assert!(day.reader.heard().returns > 0, "the reader changed instances");

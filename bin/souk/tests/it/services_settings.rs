@@ -132,6 +132,26 @@ fn a_key_needs_its_secret() {
 }
 
 #[test]
+fn a_token_needs_its_key_and_is_shown_nowhere() {
+    assert_says(
+        &refused(&["analytics"], &[BROKERS, ("AWS_SESSION_TOKEN", "hush")]),
+        &["AWS_ACCESS_KEY_ID is not"],
+    );
+    let folder = here();
+    std::fs::write(folder.path().join("token"), "hush\n").expect("a file");
+    let found = config(
+        folder.path(),
+        &[
+            ("AWS_ACCESS_KEY_ID", "fake"),
+            ("AWS_SECRET_ACCESS_KEY", "quiet"),
+            ("AWS_SESSION_TOKEN_FILE", "token"),
+        ],
+    );
+    let token = setting(&found, "AWS_SESSION_TOKEN");
+    assert!(token["value"].as_str().is_some_and(|shown| !shown.contains("hush")), "{token}");
+}
+
+#[test]
 fn a_secret_can_come_from_a_file() {
     let folder = here();
     std::fs::write(folder.path().join("url"), "  postgresql://postgres:letmein@localhost:1/app\n\n")

@@ -121,6 +121,36 @@ pub async fn committed_positions_survive_reopen<F: Fixture>() {
     assert_eq!(sorted(&done), all, "nothing was left out and nothing came twice");
 }
 
+/// A group without a position is at the beginning, also of a log that no longer holds it: whoever needs what is gone can
+/// tell that it is, and nobody passes over it in silence.
+pub async fn a_group_is_not_told_to_be_further_than_it_is<F: Fixture>() {
+    let shop = Shop::<F>::open().await;
+    shop.with_events(3, 40).await;
+    let before = shop.log.bounds().await.unwrap();
+    // Some backends let nothing go that the archive's group has not passed.
+    let (mut archive, _) = joined(&*shop.log, "fixture-archive").await;
+    for (partition, bounds) in (0..).zip(&before) {
+        archive.commit(partition, bounds.next).await.unwrap();
+    }
+    drop(archive);
+    shop.clock.advance(Duration::from_secs(30 * 86_400));
+    shop.settled_log().await;
+    let ends: Vec<Offset> = before.iter().map(|bounds| bounds.next).collect();
+    let held = eventually("the log to begin later", || async {
+        shop.fixture.expire(&ends).await;
+        let bounds = shop.log.bounds().await.unwrap();
+        let begins_later = bounds.iter().zip(&ends).all(|(bounds, end)| bounds.earliest >= *end);
+        if begins_later { Some(shop.records().await) } else { None }
+    })
+    .await;
+    let (mut consumer, partitions) = joined(&*shop.log, "forgotten").await;
+    assert_eq!(partitions.len(), before.len());
+    assert!(partitions.iter().all(|(_, next)| *next == 0), "{partitions:?}");
+    assert_eq!(shop.log.committed("forgotten").await.unwrap(), vec![0; before.len()]);
+    // What is held comes by itself.
+    assert_eq!(sorted(&take(&mut *consumer, held.len()).await), held);
+}
+
 /// Groups have positions of their own.
 pub async fn two_groups_do_not_disturb_each_other<F: Fixture>() {
     let shop = Shop::<F>::open().await;

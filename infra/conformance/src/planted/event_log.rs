@@ -24,6 +24,9 @@ pub struct RepeatsOnResume;
 /// Has one position for all groups.
 pub struct SharesOneGroup;
 
+/// Says of a group that it is where the log begins.
+pub struct SkipsWhatExpired;
+
 impl Lie for CommitsWhatItDelivers {
     fn log(honest: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
         Arc::new(Lying { honest, how: How::CommitsWhatItDelivers })
@@ -48,12 +51,19 @@ impl Lie for SharesOneGroup {
     }
 }
 
+impl Lie for SkipsWhatExpired {
+    fn log(honest: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
+        Arc::new(Lying { honest, how: How::SkipsWhatExpired })
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum How {
     CommitsWhatItDelivers,
     LosesCommits,
     RepeatsOnResume,
     SharesOneGroup,
+    SkipsWhatExpired,
 }
 
 struct Lying {
@@ -96,7 +106,7 @@ impl EventLog for Lying {
 
     async fn consumer(&self, group: &str) -> Result<Box<dyn GroupConsumer>, PortError> {
         let honest = self.honest.consumer(self.group(group)).await?;
-        Ok(Box::new(LyingConsumer { honest, how: self.how }))
+        Ok(Box::new(LyingConsumer { honest, log: self.honest.clone(), how: self.how }))
     }
 
     async fn committed(&self, group: &str) -> Result<Vec<Offset>, PortError> {
@@ -114,13 +124,20 @@ impl EventLog for Lying {
 
 struct LyingConsumer {
     honest: Box<dyn GroupConsumer>,
+    log: Arc<dyn EventLog>,
     how: How,
 }
 
 #[async_trait]
 impl GroupConsumer for LyingConsumer {
     async fn next(&mut self, max_wait: Duration) -> Result<Delivery, PortError> {
-        let delivery = self.honest.next(max_wait).await?;
+        let mut delivery = self.honest.next(max_wait).await?;
+        if let (Delivery::Assigned(partitions), How::SkipsWhatExpired) = (&mut delivery, self.how) {
+            let bounds = self.log.bounds().await?;
+            for (partition, next) in partitions {
+                *next = (*next).max(bounds[*partition as usize].earliest);
+            }
+        }
         if let (Delivery::Records(records), How::CommitsWhatItDelivers) = (&delivery, self.how) {
             for record in records {
                 self.honest.commit(record.partition, record.offset + 1).await?;

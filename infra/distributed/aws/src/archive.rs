@@ -22,8 +22,6 @@ use crate::config::CONNECT_TIMEOUT;
 use crate::credentials::ChainCredentials;
 use crate::{AwsConfig, ConnectError};
 
-/// How long a request may take: an object has at most a few megabytes.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Attempts after the first, and how long all may take; then the archive's consumer says what is wrong and goes on
 /// by itself.
 const RETRIES: usize = 3;
@@ -154,7 +152,7 @@ fn client_options(config: &AwsConfig) -> ClientOptions {
     ClientOptions::new()
         .with_allow_http(plain)
         .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_timeout(REQUEST_TIMEOUT)
+        .with_timeout(config.s3_timeout)
 }
 
 async fn exists(config: &AwsConfig, store: &AmazonS3) -> Result<bool, ConnectError> {

@@ -21,16 +21,22 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 const ATTEMPTS: u32 = 4;
 /// The first pause between attempts, doubled each time, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How long a request to S3 may take: an object has at most a few megabytes.
+const S3_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for a test that has to see it pass.
+const HURRIED_S3_TIMEOUT: Duration = Duration::from_secs(5);
 /// The region of servers that have none.
 const LOCAL_REGION: &str = "us-east-1";
 
-/// A pair of keys; the secret one is never shown.
+/// A pair of keys; only what is no secret is ever shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AwsKeys {
     /// `AWS_ACCESS_KEY_ID` or `MINIO_ACCESS_KEY`.
     pub id: String,
     /// `AWS_SECRET_ACCESS_KEY` or `MINIO_SECRET_KEY`.
     pub secret: String,
+    /// `AWS_SESSION_TOKEN`: keys that expire are worth nothing without it.
+    pub token: Option<String>,
 }
 
 impl fmt::Debug for AwsKeys {
@@ -59,6 +65,8 @@ pub struct AwsConfig {
     pub aggregates_table: String,
     /// `ARCHIVE_BUCKET_NAME`.
     pub bucket: String,
+    /// How long a request to S3 may take.
+    pub s3_timeout: Duration,
     /// `RECENT_EVENTS_RETENTION`.
     pub recent_retention: Duration,
     /// Events of one seller (or type, or of all) in a second that one shard of an index takes. A partition of
@@ -78,6 +86,7 @@ impl Default for AwsConfig {
             recent_table: "RecentEvents".to_owned(),
             aggregates_table: "Aggregates".to_owned(),
             bucket: "event-archive".to_owned(),
+            s3_timeout: if souk_ports::fault::hurried() { HURRIED_S3_TIMEOUT } else { S3_TIMEOUT },
             recent_retention: Duration::from_secs(7 * 86_400),
             events_per_shard: 250,
         }
@@ -97,8 +106,8 @@ impl AwsConfig {
             (None, true) => loader = loader.region(Region::new(LOCAL_REGION)),
             (None, false) => {}
         }
-        if let Some(AwsKeys { id, secret }) = &self.keys {
-            loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "souk"));
+        if let Some(AwsKeys { id, secret, token }) = &self.keys {
+            loader = loader.credentials_provider(Credentials::new(id, secret, token.clone(), None, "souk"));
         }
         let sdk = loader.load().await;
         if sdk.region().is_none() {
@@ -137,13 +146,33 @@ impl AwsConfig {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::config::ProvideCredentials as _;
+    use object_store::CredentialProvider as _;
+
     use super::*;
+    use crate::credentials::ChainCredentials;
+
+    fn keys() -> AwsKeys {
+        let token = Some("session456".to_owned());
+        AwsKeys { id: "minio".to_owned(), secret: "minio123".to_owned(), token }
+    }
 
     #[test]
-    fn the_secret_key_is_never_shown() {
-        let keys = AwsKeys { id: "minio".to_owned(), secret: "minio123".to_owned() };
-        let config = AwsConfig { s3_keys: Some(keys), ..AwsConfig::default() };
+    fn secrets_are_never_shown() {
+        let config = AwsConfig { s3_keys: Some(keys()), ..AwsConfig::default() };
         let shown = format!("{config:?}");
-        assert!(shown.contains("minio") && !shown.contains("minio123"), "{shown}");
+        assert!(shown.contains("minio"), "{shown}");
+        assert!(!shown.contains("minio123") && !shown.contains("session456"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn keys_that_expire_come_with_their_token_for_tables_and_bucket() {
+        let region = Some("eu-central-1".to_owned());
+        let config = AwsConfig { region, keys: Some(keys()), ..AwsConfig::default() };
+        let chain = config.sdk().await.unwrap().credentials_provider().unwrap();
+        let found = chain.provide_credentials().await.unwrap();
+        assert_eq!((found.access_key_id(), found.session_token()), ("minio", Some("session456")));
+        let of_bucket = ChainCredentials::new(chain).get_credential().await.unwrap();
+        assert_eq!(of_bucket.token.as_deref(), Some("session456"));
     }
 }

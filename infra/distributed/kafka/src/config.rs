@@ -96,6 +96,8 @@ impl KafkaConfig {
         client
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", &self.client_id)
+            // Topics are made on purpose: a broker that makes what it is merely asked about makes it as it likes.
+            .set("allow.auto.create.topics", "false")
             .set("socket.keepalive.enable", "true")
             // What waits for an answer knows in time that none comes.
             .set("socket.timeout.ms", CALL_TIMEOUT.as_millis().to_string())

@@ -5,8 +5,11 @@
 //!
 //! What an error means: `Unavailable`, try again (a commit: the same call; `next`: join anew). `Conflict`, the group
 //! has given the partitions to others: join anew and read from the committed positions. `InvalidData`, the position
-//! is not one of this log (gone past retention, ahead of the end, of a topic since deleted): nothing is skipped,
-//! somebody has to act, and the text says how.
+//! is not one of this log (ahead of the end, of a topic since deleted): nothing is skipped, somebody has to act, and
+//! the text says how.
+//!
+//! A position before the log's first record is told as it is, and so is none at all, as 0: records come from the first
+//! one on, and the caller, who knows where else the others may be, compares with the log's bounds.
 
 mod assignment;
 mod callbacks;

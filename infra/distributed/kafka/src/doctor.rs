@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use souk_ports::{Finding, Findings};
 use tokio::runtime::Handle;
 
@@ -54,7 +54,7 @@ pub async fn examine(config: &KafkaConfig, log_retention: Duration, findings: Fi
                 if topic == config.topic {
                     retention = setting(report, "retention.ms").filter(|retention| *retention >= 0);
                 }
-                judge_topic(report, (topic == config.topic).then_some((config, log_retention)), findings);
+                judge_topic(report, (topic == config.topic).then_some(log_retention), findings);
             }
         }
         Err(error) => findings(Finding::fail("kafka.topics", error.to_string(), START)),
@@ -112,9 +112,9 @@ fn setting(report: &TopicReport, name: &str) -> Option<i64> {
     report.settings.iter().find(|(found, _)| *found == name)?.1.parse().ok()
 }
 
-/// Judges a topic; the one of events also against what the settings ask for.
-fn judge_topic(report: &TopicReport, events: Option<(&KafkaConfig, Duration)>, findings: Findings<'_>) {
-    let TopicReport { topic, partitions, replication, settings, problems, warnings } = report;
+/// Tells what was found of a topic, of the one of events also whether it holds them for as long as it should.
+fn judge_topic(report: &TopicReport, log_retention: Option<Duration>, findings: Findings<'_>) {
+    let TopicReport { topic, partitions, replication, settings, problems, warnings, .. } = report;
     let name = format!("kafka.topic.{topic}");
     let told: Vec<String> = settings.iter().map(|(setting, value)| format!("{setting}={value}")).collect();
     let detail = format!("{partitions} partitions, {replication} copies, {}", told.join(", "));
@@ -132,7 +132,7 @@ fn judge_topic(report: &TopicReport, events: Option<(&KafkaConfig, Duration)>, f
         let (what, remedy) = split(warning);
         worse.push(Finding::warn(&name, what, remedy));
     }
-    if let Some((config, log_retention)) = events {
+    if let Some(log_retention) = log_retention {
         let wanted = i64::try_from(log_retention.as_millis()).unwrap_or(i64::MAX);
         if let Some(kept) = setting(report, "retention.ms").filter(|kept| (0..wanted).contains(kept)) {
             let what = format!(
@@ -145,11 +145,6 @@ fn judge_topic(report: &TopicReport, events: Option<(&KafkaConfig, Duration)>, f
                 what,
                 format!("set its retention.ms to {wanted}, or LOG_RETENTION to less"),
             ));
-        }
-        if usize::try_from(config.partitions) != Ok(*partitions) {
-            let what =
-                format!("it has {partitions} partitions, KAFKA_TOPIC_PARTITIONS is {}", config.partitions);
-            worse.push(Finding::ok(&name, format!("{what}, which counts for new topics alone")));
         }
     }
     findings(
@@ -186,7 +181,8 @@ fn judge_brokers(brokers: &Brokers, retention_ms: Option<i64>, findings: Finding
                 name,
                 format!("{detail}, events longer than that"),
                 "set offsets.retention.minutes of the brokers above the topic's retention: analytics that was stopped \
-                 for longer reads the whole log again, which is slow and harmless",
+                 for longer goes through archive and log from the beginning, which is slow, and stops where an event \
+                 is in neither",
             )
         } else {
             Finding::ok(name, detail)
@@ -228,12 +224,13 @@ fn abort_one(config: &KafkaConfig, id: &str) -> Result<(), (&'static str, KafkaE
         .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
         .set("message.timeout.ms", PATIENCE.as_millis().to_string());
     let producer: BaseProducer = settings.create().map_err(|error| ("make a producer", error))?;
+    let probe: BaseConsumer = config.client().create().map_err(|error| ("make a consumer", error))?;
     producer.init_transactions(PATIENCE).map_err(|error| (BEGIN, error))?;
     producer.begin_transaction().map_err(|error| (BEGIN, error))?;
     let topic = config.progress_topic();
-    // Without the topic there is nothing to write to, and the transaction is an empty one.
-    let exists = producer
-        .client()
+    // Without the topic there is nothing to write to, and the transaction is an empty one. A consumer asks: of brokers
+    // that make topics by themselves, no version does it for one.
+    let exists = probe
         .fetch_metadata(Some(&topic), PATIENCE)
         .is_ok_and(|found| found.topics().iter().any(|found| !found.partitions().is_empty()));
     if exists {

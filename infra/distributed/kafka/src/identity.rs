@@ -22,13 +22,17 @@ pub(crate) struct Identity {
 impl Identity {
     /// Asks the brokers for the identity of the log that `topic` is. Blocks.
     ///
-    /// Where brokers give topics no id, the topic's name stands for it, and a topic made anew is not noticed.
+    /// Where brokers give topics no id, the topic's name stands for it, and a topic made anew is not noticed, which is
+    /// said in the log.
     pub fn find<C: ClientContext>(
         client: &Client<C>,
         topic: &str,
         timeout: Duration,
     ) -> Result<Self, KafkaError> {
         let topic_id = native::describe_topic(client.native_client(), topic, timeout)?.id;
+        if topic_id.is_none() {
+            tracing::warn!(messaging.destination.name = topic, "{}", unnoticed(topic));
+        }
         // Asked once in a client's life: rdkafka forgets to free the answer.
         let cluster = client
             .fetch_cluster_id(timeout)
@@ -59,6 +63,15 @@ impl Identity {
             self.topic
         )
     }
+}
+
+/// Says what nobody would notice of a topic that has no id.
+pub(crate) fn unnoticed(topic: &str) -> String {
+    format!(
+        "the brokers give topic {topic} no id: one that is deleted and created anew passes for it, and events in it are \
+         skipped up to the old positions; never delete it while anybody has positions in it, or use brokers that give \
+         topics ids, as Apache Kafka does since 2.8"
+    )
 }
 
 fn log_id(cluster: &str, topic: &str, id: Option<[u8; 16]>) -> LogId {

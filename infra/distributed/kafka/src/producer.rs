@@ -23,6 +23,9 @@ pub(crate) use deliveries::Deliveries;
 pub(crate) use transaction::TRANSACTION_TIMEOUT;
 use transaction::Worker;
 
+/// Most bytes that are sent at once, before compression: librdkafka's own limit for a message, too.
+pub(crate) const LARGEST_BATCH: i64 = 1_000_000;
+
 /// Name of the header in which a position says what log it belongs to.
 pub(crate) const LOG_HEADER: &str = "souk_log";
 

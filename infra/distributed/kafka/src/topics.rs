@@ -1,5 +1,7 @@
 //! The topics: made where they are absent, checked where they are there.
 
+mod judge;
+
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
@@ -11,6 +13,7 @@ use crate::blocking;
 use crate::config::{CALL_TIMEOUT, KafkaConfig};
 use crate::context::Context;
 use crate::error::{ConnectError, is_refusal, sentence};
+use crate::native;
 use crate::polling::listen;
 
 /// How long a new topic may take until each of its partitions has a leader.
@@ -18,9 +21,8 @@ const LEADERS_WITHIN: Duration = Duration::from_secs(15);
 /// Pause between two looks for leaders.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// Settings of a topic that decide whether it can be used.
-const SETTINGS: [&str; 4] = ["cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas"];
-/// Events that are gone before the archive has them are lost to it; a service may well be down for a day.
-const SHORT_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+const SETTINGS: [&str; 5] =
+    ["cleanup.policy", "retention.ms", "retention.bytes", "min.insync.replicas", "max.message.bytes"];
 
 /// What a topic is for, which decides what it must be like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct TopicReport {
     pub partitions: usize,
     /// How many copies of each; the least over its partitions.
     pub replication: usize,
+    /// Whether brokers give it an id; `None` where that does not matter, or they do not say.
+    pub has_id: Option<bool>,
     /// Those of its settings that matter, by name.
     pub settings: Vec<(&'static str, String)>,
     /// What keeps it from being used, with the remedy.
@@ -58,7 +62,7 @@ pub async fn ensure_topics(config: &KafkaConfig) -> Result<Vec<TopicReport>, Con
         admin.create_absent(&config)?;
         roles(&config)
             .into_iter()
-            .map(|(topic, role)| admin.examine(topic, role))
+            .map(|(topic, role)| admin.examine(&config, topic, role))
             .collect::<Result<Vec<_>, _>>()
     })
     .await?;
@@ -85,7 +89,7 @@ pub async fn inspect_topics(config: &KafkaConfig) -> Result<Vec<TopicReport>, Co
         roles(&config)
             .into_iter()
             .filter(|(topic, _)| existing.contains(topic))
-            .map(|(topic, role)| admin.examine(topic, role))
+            .map(|(topic, role)| admin.examine(&config, topic, role))
             .collect()
     })
     .await
@@ -160,7 +164,7 @@ impl Admin {
         Ok(())
     }
 
-    fn examine(&self, topic: String, role: Role) -> Result<TopicReport, ConnectError> {
+    fn examine(&self, config: &KafkaConfig, topic: String, role: Role) -> Result<TopicReport, ConnectError> {
         let (partitions, replication) = self.await_leaders(&topic)?;
         let described = self
             .runtime
@@ -181,15 +185,22 @@ impl Admin {
             Some(Err(code)) => tracing::debug!("cannot look at the settings of topic {topic}: {code}"),
             None => {}
         }
+        let has_id = if role == Role::Events {
+            let described = native::describe_topic(self.probe.client().native_client(), &topic, CALL_TIMEOUT);
+            described.ok().map(|topic| topic.id.is_some())
+        } else {
+            None
+        };
         let mut report = TopicReport {
             topic,
             partitions,
             replication,
+            has_id,
             settings,
             problems: Vec::new(),
             warnings: Vec::new(),
         };
-        judge(&mut report, role);
+        judge::judge(&mut report, role, config);
         Ok(report)
     }
 
@@ -255,128 +266,5 @@ fn refused_creation(config: &KafkaConfig, topic: &str, code: Code) -> ConnectErr
             ConnectError::Unreachable(text)
         }
         _ => ConnectError::Refused(text),
-    }
-}
-
-/// Says what is wrong with a topic for what it is for.
-fn judge(report: &mut TopicReport, role: Role) {
-    let topic = &report.topic;
-    let setting = |name: &str| {
-        report.settings.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
-    };
-    let number = |name: &str| setting(name).and_then(|value| value.parse::<i64>().ok());
-    let policy = setting("cleanup.policy");
-    let compacts = policy.is_some_and(|policy| policy.contains("compact"));
-    let deletes = policy.is_some_and(|policy| policy.contains("delete"));
-    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
-    match role {
-        Role::Events | Role::DeadLetters if compacts => problems.push(format!(
-            "topic {topic} has cleanup.policy={}, which removes all but the newest event of a product; set it to \
-             delete",
-            policy.unwrap_or_default()
-        )),
-        Role::Progress if policy.is_some() && !compacts => problems.push(format!(
-            "topic {topic} has cleanup.policy={}, which forgets the relay's position in time; set it to compact",
-            policy.unwrap_or_default()
-        )),
-        Role::Progress if deletes => problems.push(format!(
-            "topic {topic} deletes by age besides compacting, which forgets the relay's position in time; set \
-             cleanup.policy to compact alone"
-        )),
-        _ => {}
-    }
-    if role == Role::Progress && report.partitions != 1 {
-        problems.push(format!(
-            "topic {topic} has {} partitions and the relay's position is in one; delete it before the api starts",
-            report.partitions
-        ));
-    }
-    if role == Role::Events
-        && let Some(retention) = number("retention.ms")
-        && (0..i64::try_from(SHORT_RETENTION.as_millis()).unwrap_or(i64::MAX)).contains(&retention)
-    {
-        warnings.push(format!(
-            "topic {topic} keeps events for {} s only (retention.ms={retention}): a consumer that is down for \
-             longer loses some, and stops",
-            retention / 1000
-        ));
-    }
-    if role == Role::Events
-        && let Some(bytes) = number("retention.bytes")
-        && bytes >= 0
-    {
-        warnings.push(format!(
-            "topic {topic} keeps {bytes} bytes of each partition only (retention.bytes): how long that lasts \
-             depends on the load"
-        ));
-    }
-    if let Some(least) = number("min.insync.replicas").and_then(|least| usize::try_from(least).ok()) {
-        if least > report.replication {
-            problems.push(format!(
-                "topic {topic} asks for {least} copies in sync (min.insync.replicas) and has {}: nothing can be \
-                 written to it",
-                report.replication
-            ));
-        } else if report.replication > 2 && least < 2 {
-            warnings.push(format!(
-                "topic {topic} has {} copies and takes a write with one of them (min.insync.replicas={least}): the \
-                 loss of a broker can lose events",
-                report.replication
-            ));
-        }
-    }
-    report.problems = problems;
-    report.warnings = warnings;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(
-        role: Role,
-        partitions: usize,
-        replication: usize,
-        settings: &[(&'static str, &str)],
-    ) -> TopicReport {
-        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let topic = "t".to_owned();
-        let mut report = TopicReport {
-            topic,
-            partitions,
-            replication,
-            settings,
-            problems: Vec::new(),
-            warnings: Vec::new(),
-        };
-        judge(&mut report, role);
-        report
-    }
-
-    #[test]
-    fn topics_as_we_make_them_fit() {
-        let events =
-            [("cleanup.policy", "delete"), ("retention.ms", "604800000"), ("min.insync.replicas", "1")];
-        let progress = [("cleanup.policy", "compact"), ("retention.ms", "-1")];
-        for report in [judged(Role::Events, 12, 1, &events), judged(Role::Progress, 1, 1, &progress)] {
-            assert_eq!((report.problems, report.warnings), (Vec::new(), Vec::new()));
-        }
-    }
-
-    #[test]
-    fn what_would_lose_events_is_a_problem() {
-        assert_eq!(judged(Role::Events, 12, 1, &[("cleanup.policy", "compact,delete")]).problems.len(), 1);
-        assert_eq!(judged(Role::DeadLetters, 1, 1, &[("cleanup.policy", "compact")]).problems.len(), 1);
-        assert_eq!(judged(Role::Progress, 1, 1, &[("cleanup.policy", "delete")]).problems.len(), 1);
-        assert_eq!(judged(Role::Progress, 1, 1, &[("cleanup.policy", "compact,delete")]).problems.len(), 1);
-        assert_eq!(judged(Role::Progress, 3, 1, &[("cleanup.policy", "compact")]).problems.len(), 1);
-        assert_eq!(judged(Role::Events, 12, 1, &[("min.insync.replicas", "2")]).problems.len(), 1);
-    }
-
-    #[test]
-    fn what_may_surprise_is_a_warning() {
-        assert_eq!(judged(Role::Events, 12, 1, &[("retention.ms", "60000")]).warnings.len(), 1);
-        assert_eq!(judged(Role::Events, 12, 1, &[("retention.bytes", "1000")]).warnings.len(), 1);
-        assert_eq!(judged(Role::Events, 12, 3, &[("min.insync.replicas", "1")]).warnings.len(), 1);
     }
 }

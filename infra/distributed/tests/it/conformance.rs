@@ -9,7 +9,7 @@ use souk_aws::DynamoEventStore;
 use souk_conformance::{Destination, Fixture, Setup};
 use souk_distributed::{DistributedMoveTarget, KafkaSinks, RelayConfig};
 use souk_kafka::{KafkaEventLog, ensure_topics};
-use souk_ports::{Catalog, EventLog, EventStore, MoveTarget};
+use souk_ports::{Catalog, EventLog, EventStore, MoveTarget, Offset};
 use souk_postgres::{ConnectError, Postgres, PostgresConfig};
 
 use crate::bed::{Running, config, rotation};
@@ -86,6 +86,10 @@ impl Fixture for DistributedFixture {
 
     async fn maintain(&self) {
         self.postgres.sweep().await.expect("the database can be written");
+    }
+
+    async fn expire(&self, before: &[Offset]) {
+        self.names.expire(before).await;
     }
 }
 

@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use souk_aws::{AwsConfig, AwsKeys};
 use souk_kafka::KafkaConfig;
 
@@ -54,6 +54,16 @@ impl Names {
     pub fn transactional_id(&self) -> String {
         format!("{}-relay", self.folder)
     }
+
+    /// Removes what each partition of the log holds before an offset.
+    pub async fn expire(&self, before: &[u64]) {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in (0..).zip(before) {
+            let offset = Offset::Offset(i64::try_from(*offset).unwrap());
+            list.add_partition_offset(&self.kafka.topic, partition, offset).unwrap();
+        }
+        admin(&self.kafka).delete_records(&list, &AdminOptions::new()).await.unwrap();
+    }
 }
 
 /// A log on the servers of the test, under a topic of its own.
@@ -65,7 +75,11 @@ pub fn kafka() -> KafkaConfig {
 }
 
 fn keys(id: &str, secret: &str) -> AwsKeys {
-    AwsKeys { id: setting(id), secret: setting(secret) }
+    AwsKeys { id: setting(id), secret: setting(secret), token: None }
+}
+
+fn admin(kafka: &KafkaConfig) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", &kafka.brokers).create().unwrap()
 }
 
 /// Removes the topics of a log.
@@ -73,10 +87,8 @@ pub fn remove_topics(kafka: &KafkaConfig) {
     let kafka = kafka.clone();
     aside(async move {
         let topics = [kafka.topic.clone(), kafka.dead_letter_topic(), kafka.progress_topic()];
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", &kafka.brokers).create().unwrap();
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let _ = admin.delete_topics(&topics, &AdminOptions::new()).await;
+        let _ = admin(&kafka).delete_topics(&topics, &AdminOptions::new()).await;
     });
 }
 

@@ -261,6 +261,9 @@ async fn a_leader_that_is_paused_is_replaced_and_wakes_up_fenced() {
     freezer.set(false);
     // It wakes up with a batch in hand that is long published.
     zombie.watch().wait_for(|status| status.state == RelayState::Standby).await.unwrap();
+    // What that batch left behind is no outbox that grows older and older.
+    let status = zombie.status();
+    assert_eq!((status.waiting_events, status.oldest_age_ms), (0, 0), "{status:?}");
     stop.store(true, std::sync::atomic::Ordering::SeqCst);
     all_once(&log, product, task.await.unwrap()).await;
     assert_eq!(second.relay.status().state, RelayState::Leading);

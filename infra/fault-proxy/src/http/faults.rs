@@ -37,8 +37,10 @@ pub enum What {
         /// Items that are written.
         taken: usize,
     },
-    /// The server does it, its reply is lost and the connection with it: a timeout after success.
+    /// The server does it, its reply is lost and the connection with it.
     LoseReply,
+    /// The server does it, its reply comes so much later: longer than the client waits, a timeout after success.
+    HoldReply(Duration),
     /// The server never hears of it, the connection is lost.
     LoseRequest,
     /// The server hears of it late.

@@ -47,6 +47,11 @@ impl Protocol for Http {
                     forward(link, &mut upstream, &request)?;
                     return Err(link.cut());
                 }
+                Some(What::HoldReply(delay)) => {
+                    let reply = forward(link, &mut upstream, &request)?;
+                    std::thread::sleep(delay);
+                    reply
+                }
                 Some(What::Delay(delay)) => {
                     std::thread::sleep(delay);
                     forward(link, &mut upstream, &request)?

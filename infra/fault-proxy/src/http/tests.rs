@@ -3,6 +3,7 @@
 use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -109,6 +110,20 @@ fn loses_the_reply_to_what_was_done() {
     assert!(call(&dial(proxy.address()), &put).is_err());
     assert_eq!(seen.lock().len(), 1);
     assert!(call(&dial(proxy.address()), &put).unwrap().line.contains("200"));
+}
+
+#[test]
+fn holds_the_reply_to_what_was_done_for_longer_than_anybody_waits() {
+    let seen = Seen::default();
+    let proxy = Proxy::<Http>::start(dynamo(&seen)).unwrap();
+    let hold = What::HoldReply(Duration::from_millis(300));
+    proxy.arm(HttpFault::new(Call::Method("PUT", ".parquet"), hold), Times::Next(1));
+    let put = request("PUT", "/bucket/o=1.parquet", "", &json!("object"));
+    let stream = dial(proxy.address());
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let error = call(&stream, &put).unwrap_err();
+    assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
+    assert_eq!(seen.lock().len(), 1);
 }
 
 #[test]

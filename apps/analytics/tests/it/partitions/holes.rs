@@ -49,6 +49,27 @@ async fn positions_that_are_lost_are_made_up_for_from_the_archive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_whose_position_is_within_an_object_goes_on_where_it_ends() {
+    let mut field = Field::new(2);
+    field.config.archive_max_rows = 25;
+    let running = field.start();
+    field.trade(200).await;
+    running.settle().await;
+    assert_eq!(running.flush().await.0, StatusCode::OK);
+    running.stop().await;
+    let all = field.log.all();
+    // Set by hand: in the midst of the first object, and of the last.
+    field.log.set_committed(GROUPS[2], 0, all[0][10].offset);
+    field.log.set_committed(GROUPS[2], 1, all[1].last().unwrap().offset - 10);
+    let running = field.start();
+    field.trade(30).await;
+    running.settle().await;
+    assert_eq!(running.flush().await.0, StatusCode::OK);
+    running.stop().await;
+    field.assert_archive_is_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_mark_after_the_last_record_is_no_loss() {
     let field = trimmed().await;
     let running = field.start();

@@ -132,6 +132,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("AWS_ACCESS_KEY_ID", Kind::Text, AWS, "Key for DynamoDB; without it, as the AWS SDK finds it")
         .or_file("AWS_ACCESS_KEY_ID_FILE"),
     setting("AWS_SECRET_ACCESS_KEY", Kind::Text, AWS, "Secret of that key").secret().or_file("AWS_SECRET_ACCESS_KEY_FILE"),
+    setting("AWS_SESSION_TOKEN", Kind::Text, AWS, "Token that comes with a key that expires; S3 takes the three where MINIO_ACCESS_KEY is not set")
+        .secret()
+        .or_file("AWS_SESSION_TOKEN_FILE"),
     setting(
         "RECENT_EVENTS_TABLE_NAME",
         Kind::Name { min: 3, max: 255, lower: false },

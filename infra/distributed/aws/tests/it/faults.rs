@@ -3,6 +3,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -177,6 +178,7 @@ async fn a_put_whose_reply_is_lost_made_the_object_and_is_found_in_its_own_way()
     let mut place = Place::new();
     let proxy = Proxy::<Http>::start(upstream(place.config.s3_endpoint.as_ref().unwrap())).unwrap();
     let direct = place.config.s3_endpoint.replace(format!("http://{}", proxy.address()));
+    place.config.s3_timeout = Duration::from_secs(2);
     let store = archive(&place.config).await.unwrap();
     let (path, text) = (Path::from("product-events/o=1.parquet"), Bytes::from_static(b"made once"));
     let put = |what| HttpFault::new(Call::Method("PUT", ".parquet"), what);
@@ -188,6 +190,15 @@ async fn a_put_whose_reply_is_lost_made_the_object_and_is_found_in_its_own_way()
     let again = store.put_opts(&path, Bytes::from_static(b"other").into(), PutMode::Create.into()).await;
     assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
     assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap(), text);
+    // The same without a word from the server until nobody waits any more.
+    let late = Path::from("product-events/o=3.parquet");
+    let held = proxy.arm(put(What::HoldReply(3 * place.config.s3_timeout)), Times::Next(1));
+    let result = store.put_opts(&late, text.clone().into(), PutMode::Create.into()).await;
+    assert_eq!(held.fired(), 1);
+    assert!(matches!(&result, Err(Error::AlreadyExists { .. } | Error::Generic { .. })), "{result:?}");
+    let again = store.put_opts(&late, Bytes::from_static(b"other").into(), PutMode::Create.into()).await;
+    assert!(matches!(again, Err(Error::AlreadyExists { .. })), "{again:?}");
+    assert_eq!(store.get(&late).await.unwrap().bytes().await.unwrap(), text);
     // What the server did not do is tried again.
     let other = Path::from("product-events/o=2.parquet");
     let faults =

@@ -24,6 +24,10 @@ fn env(name: &str) -> String {
     })
 }
 
+fn keys(id: &str, secret: &str) -> AwsKeys {
+    AwsKeys { id: env(id), secret: env(secret), token: None }
+}
+
 /// Names that no other test has, on the servers of the environment; removed when dropped.
 pub struct Place {
     pub config: AwsConfig,
@@ -35,9 +39,9 @@ impl Place {
         let config = AwsConfig {
             region: Some(env("AWS_REGION")),
             dynamo_endpoint: Some(env("DYNAMO_ENDPOINT")),
-            keys: Some(AwsKeys { id: env("AWS_ACCESS_KEY_ID"), secret: env("AWS_SECRET_ACCESS_KEY") }),
+            keys: Some(keys("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
             s3_endpoint: Some(env("MINIO_ENDPOINT")),
-            s3_keys: Some(AwsKeys { id: env("MINIO_ACCESS_KEY"), secret: env("MINIO_SECRET_KEY") }),
+            s3_keys: Some(keys("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY")),
             recent_table: format!("souk-test-{unique}-recent"),
             aggregates_table: format!("souk-test-{unique}-aggregates"),
             bucket: format!("souk-test-{unique}"),

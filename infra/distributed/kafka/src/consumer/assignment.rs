@@ -39,6 +39,16 @@ impl Committed {
     }
 }
 
+/// A partition that a member takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Start {
+    pub partition: i32,
+    /// The group's position, which the caller is told: what lies between it and `from` the log no longer holds.
+    pub position: i64,
+    /// Where reading begins.
+    pub from: i64,
+}
+
 /// Returns where to begin in each partition. Blocks.
 pub(super) fn starts<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
@@ -47,7 +57,7 @@ pub(super) fn starts<C: ConsumerContext>(
     log: LogId,
     partitions: &[i32],
     translate: impl Fn(KafkaError) -> PortError,
-) -> Result<Vec<(i32, i64)>, PortError> {
+) -> Result<Vec<Start>, PortError> {
     if partitions.is_empty() {
         return Ok(Vec::new());
     }
@@ -58,8 +68,8 @@ pub(super) fn starts<C: ConsumerContext>(
     ends.into_iter()
         .map(|(partition, ends)| {
             let committed = find(&committed, topic, partition).map_err(&translate)?;
-            match start(&committed, ends, log) {
-                Ok(start) => Ok((partition, start)),
+            match position(&committed, ends, log) {
+                Ok(position) => Ok(Start { partition, position, from: position.max(ends.0) }),
                 Err(why) => Err(PortError::new(
                     ErrorKind::InvalidData,
                     format!(
@@ -83,24 +93,21 @@ fn find(list: &TopicPartitionList, topic: &str, partition: i32) -> Result<Commit
     Ok(Committed::new(next, element.metadata()))
 }
 
-/// Returns where to begin, or why the position cannot be used.
-fn start(committed: &Committed, (earliest, next): Ends, log: LogId) -> Result<i64, String> {
-    let Some(position) = committed.next else { return Ok(earliest) };
+/// Returns the group's position, or why it cannot be used. A group that has none, perhaps because the broker forgot it,
+/// has done with nothing: whether what the log no longer holds is missing, only the caller knows.
+fn position(committed: &Committed, (earliest, next): Ends, log: LogId) -> Result<i64, String> {
+    let position = committed.next.unwrap_or(0);
     if committed.log.as_ref().is_some_and(|of| *of != log.to_string()) {
         return Err(format!("({position}) belongs to a topic of that name that was deleted since"));
     }
     if position > next {
         return Err(format!("({position}) is ahead of its end ({next}): the topic has lost records"));
     }
-    if position >= earliest {
-        return Ok(position);
-    }
+    // Markers that expired are no loss.
     if committed.reach.is_some_and(|reach| reach >= earliest) || planted("expired-is-skipped") {
-        return Ok(earliest);
+        return Ok(position.max(earliest));
     }
-    Err(format!(
-        "({position}) is before its first record ({earliest}): retention has removed what was not read"
-    ))
+    Ok(position)
 }
 
 #[cfg(test)]
@@ -114,29 +121,29 @@ mod tests {
     }
 
     #[test]
-    fn a_new_group_begins_with_the_first_record_that_is_held() {
-        assert_eq!(start(&Committed::new(None, ""), (0, 9), LOG), Ok(0));
-        assert_eq!(start(&Committed::new(None, ""), (5, 9), LOG), Ok(5));
+    fn a_group_without_a_position_has_done_with_nothing() {
+        assert_eq!(position(&Committed::new(None, ""), (0, 9), LOG), Ok(0));
+        assert_eq!(position(&Committed::new(None, ""), (5, 9), LOG), Ok(0));
     }
 
     #[test]
     fn a_position_within_the_log_is_gone_on_from() {
         for next in 5..=9 {
-            assert_eq!(start(&committed(next, &note(LOG, next)), (5, 9), LOG), Ok(next));
-            assert_eq!(start(&committed(next, ""), (5, 9), LOG), Ok(next), "set by another tool");
+            assert_eq!(position(&committed(next, &note(LOG, next)), (5, 9), LOG), Ok(next));
+            assert_eq!(position(&committed(next, ""), (5, 9), LOG), Ok(next), "set by another tool");
         }
     }
 
     #[test]
     fn a_position_outside_of_the_log_is_never_skipped_from() {
-        assert!(start(&committed(4, &note(LOG, 4)), (5, 9), LOG).unwrap_err().contains("retention"));
-        assert!(start(&committed(4, "somebody's note"), (5, 9), LOG).is_err());
-        assert!(start(&committed(10, &note(LOG, 10)), (5, 9), LOG).unwrap_err().contains("ahead"));
-        assert!(start(&committed(6, &note(LogId(8), 6)), (5, 9), LOG).unwrap_err().contains("deleted"));
+        assert_eq!(position(&committed(4, &note(LOG, 4)), (5, 9), LOG), Ok(4));
+        assert_eq!(position(&committed(4, "somebody's note"), (5, 9), LOG), Ok(4));
+        assert!(position(&committed(10, &note(LOG, 10)), (5, 9), LOG).unwrap_err().contains("ahead"));
+        assert!(position(&committed(6, &note(LogId(8), 6)), (5, 9), LOG).unwrap_err().contains("deleted"));
     }
 
     #[test]
     fn markers_that_expired_are_no_loss() {
-        assert_eq!(start(&committed(4, &note(LOG, 5)), (5, 5), LOG), Ok(5));
+        assert_eq!(position(&committed(4, &note(LOG, 5)), (5, 5), LOG), Ok(5));
     }
 }

@@ -18,7 +18,7 @@ use souk_ports::{Delivery, ErrorKind, LogRecord, Offset, Partition, PortError, f
 use tokio::sync::{mpsc, oneshot};
 
 use super::Command;
-use super::assignment::starts;
+use super::assignment::{Start, starts};
 use super::callbacks::{GroupContext, Rebalance};
 use crate::config::CALL_TIMEOUT;
 use crate::error::port_error;
@@ -208,11 +208,10 @@ impl Member {
             return error;
         }
         PortError::new(
-            ErrorKind::InvalidData,
+            ErrorKind::Unavailable,
             format!(
-                "a position of group {} is not in topic {} any more: retention has removed what was not read yet; \
-                 nothing was skipped: bring the records back, or, to go on without them, set the group's offsets anew \
-                 (kafka-consumer-groups --reset-offsets) while it has no members",
+                "group {} was overtaken in topic {}: records that it was about to read are gone; nothing was skipped: \
+                 whoever joins anew is told where the group is",
                 self.group, self.shared.config.topic
             ),
         )
@@ -246,19 +245,18 @@ impl Member {
                 let fail = |error| port_error(&what, error, self.context.trouble.reason());
                 let log = self.shared.identity.log();
                 let starts = starts(&self.consumer, topic, &self.group, log, partitions, fail)?;
-                let at = starts.iter().map(|(partition, start)| (*partition, RawOffset::Offset(*start)));
+                let at = starts.iter().map(|start| (start.partition, RawOffset::Offset(start.from)));
                 let assignment = list(topic, at).map_err(fail)?;
                 self.consumer.incremental_assign(&assignment).map_err(fail)?;
-                self.owned.extend(starts.iter().copied());
+                self.owned.extend(starts.iter().map(|start| (start.partition, start.from)));
                 self.watchdog.fed();
                 if starts.is_empty() && self.introduced {
                     return Ok(None);
                 }
                 self.introduced = true;
-                let starts = starts
-                    .into_iter()
-                    .map(|(number, start)| (partition(number), crate::records::offset(start)));
-                Ok(Some(Delivery::Assigned(starts.collect())))
+                let told =
+                    |start: Start| (partition(start.partition), crate::records::offset(start.position));
+                Ok(Some(Delivery::Assigned(starts.into_iter().map(told).collect())))
             }
             Rebalance::Revoke(partitions) => {
                 let told: Vec<Partition> = partitions

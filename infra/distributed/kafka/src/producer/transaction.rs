@@ -16,7 +16,7 @@ use souk_ports::fault;
 
 use super::deliveries::Deliveries;
 use super::headers::headers;
-use super::{LOG_HEADER, Outgoing, position};
+use super::{LARGEST_BATCH, LOG_HEADER, Outgoing, position};
 use crate::config::{CALL_TIMEOUT, KafkaConfig};
 use crate::error::{SendError, is_refusal, sentence};
 use crate::identity::Identity;
@@ -273,7 +273,7 @@ fn settings(config: &KafkaConfig, transactional_id: &str) -> ClientConfig {
         .set("compression.type", "lz4")
         // The relay batches; waiting for more would only add to a lone event's way.
         .set("linger.ms", "0.5")
-        .set("batch.size", "1000000")
+        .set("batch.size", LARGEST_BATCH.to_string())
         // More than a batch has, so that it goes out in one go.
         .set("queue.buffering.max.messages", "100000")
         .set("queue.buffering.max.kbytes", "65536");

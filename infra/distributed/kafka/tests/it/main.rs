@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test is a panic")]
 
+mod auto_creation;
 mod dead_letters;
 mod doctor;
 mod groups;

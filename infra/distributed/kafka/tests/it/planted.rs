@@ -34,7 +34,7 @@ fn reading_what_is_not_committed_is_noticed() {
 
 #[test]
 fn a_skip_over_what_retention_removed_is_noticed() {
-    fails_with("expired-is-skipped", "retention::a_position_gone_past_retention_stops_the_group_with_a_name");
+    fails_with("expired-is-skipped", "retention::a_position_gone_past_retention_is_told_as_it_is");
 }
 
 #[test]

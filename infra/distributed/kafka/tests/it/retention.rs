@@ -4,7 +4,7 @@ use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 use souk_ports::{ErrorKind, EventLog, ReadLimit};
 
-use crate::support::{Topic, admin, assigned, commit, failure, number, publish, take};
+use crate::support::{Topic, admin, assigned, commit, eventually, failure, number, publish, take};
 
 /// Removes what is before `offset`.
 async fn trim(topic: &Topic, partition: i32, offset: Offset) {
@@ -14,7 +14,7 @@ async fn trim(topic: &Topic, partition: i32, offset: Offset) {
 }
 
 #[tokio::test]
-async fn a_position_gone_past_retention_stops_the_group_with_a_name() {
+async fn a_position_gone_past_retention_is_told_as_it_is() {
     let topic = Topic::new(1).await;
     let log = topic.log().await;
     publish(&mut topic.producer().await, 0..100, 10).await;
@@ -27,18 +27,53 @@ async fn a_position_gone_past_retention_stops_the_group_with_a_name() {
     trim(&topic, 0, Offset::Offset(i64::try_from(records[60].offset).unwrap())).await;
     for _ in 0..2 {
         let mut consumer = log.consumer(group).await.unwrap();
-        let error = failure(&mut *consumer).await;
-        assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
-        assert!(error.message().contains(group) && error.message().contains("retention"), "{error}");
+        assert_eq!(assigned(&mut *consumer).await[&0], records[29].offset + 1);
+        // What is left comes by itself.
+        assert_eq!(number(&take(&mut *consumer, 1).await[0]), 60);
     }
-    // A new group begins with what there is.
+    // A new group has had nothing.
     let mut fresh = log.consumer(&format!("{group}-fresh")).await.unwrap();
-    assert_eq!(assigned(&mut *fresh).await[&0], records[60].offset);
+    assert_eq!(assigned(&mut *fresh).await[&0], 0);
     assert_eq!(number(&take(&mut *fresh, 1).await[0]), 60);
-    // So does a read, and the bounds say where that is.
+    // A read begins with what there is, and the bounds say where that is.
     assert_eq!(log.bounds().await.unwrap()[0].earliest, records[60].offset);
     let read = log.read(0, 0, ReadLimit { records: 1, bytes: 1 }).await.unwrap();
     assert_eq!(number(&read[0]), 60);
+}
+
+/// Waits until the group has no members, and has the broker forget it.
+async fn forget(topic: &Topic, group: &str) {
+    eventually("the group to be forgotten", || async {
+        let forgotten = admin(&topic.config).delete_groups(&[group], &AdminOptions::new()).await.unwrap();
+        forgotten.into_iter().all(|group| group.is_ok()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_whose_positions_the_broker_forgot_begins_at_the_beginning_and_never_where_the_log_does() {
+    let topic = Topic::new(1).await;
+    let log = topic.log().await;
+    publish(&mut topic.producer().await, 0..100, 10).await;
+    let group = topic.config.topic.as_str();
+    let mut consumer = log.consumer(group).await.unwrap();
+    assigned(&mut *consumer).await;
+    let records = take(&mut *consumer, 100).await;
+    commit(&mut *consumer, &records[..30]).await;
+    drop(consumer);
+    forget(&topic, group).await;
+    let mut consumer = log.consumer(group).await.unwrap();
+    assert_eq!(assigned(&mut *consumer).await[&0], 0);
+    assert_eq!(number(&take(&mut *consumer, 1).await[0]), 0);
+    commit(&mut *consumer, &records[..30]).await;
+    drop(consumer);
+    // The same with records gone that only the forgotten position knew to be done with.
+    trim(&topic, 0, Offset::Offset(i64::try_from(records[20].offset).unwrap())).await;
+    forget(&topic, group).await;
+    assert_eq!(log.committed(group).await.unwrap(), [0]);
+    let mut consumer = log.consumer(group).await.unwrap();
+    assert_eq!(assigned(&mut *consumer).await[&0], 0);
+    assert_eq!(number(&take(&mut *consumer, 1).await[0]), 20);
 }
 
 #[tokio::test]
