@@ -9,7 +9,7 @@ import { fillWithSample, sample, watchSample } from "./sample.js";
 function Progress() {
   const { linesDone, linesTotal } = sample.value;
   return html`<progress class="progress" aria-label="Sample shop" max=${linesTotal || undefined} value=${linesTotal ? linesDone : undefined}></progress>
-    <span class="small">${count(linesDone)} of ${count(linesTotal)} lines</span>`;
+    ${linesTotal > 0 && html`<span class="small">${count(linesDone)} of ${count(linesTotal)} lines</span>`}`;
 }
 
 /** @param {{onNew: () => void, onFill: () => void}} props */
