@@ -51,6 +51,7 @@ pub struct StoreHealth {
     pub problem: Option<String>,
     /// What the store is, for people: `SQLite at ./souk-data/souk.db`.
     pub detail: String,
-    /// Figures by name, such as `walBytes`.
+    /// Figures by name, such as `walBytes`. A catalog that decides tells its `lowStockThreshold`: that of products without
+    /// one of their own.
     pub figures: Vec<(&'static str, i64)>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::params;
-use souk_domain::{Product, ProductId};
+use souk_domain::{Product, ProductId, Stock};
 use souk_ports::{
     Catalog, CatalogRow, ErrorKind, ExecuteError, Keeper, Outcome, PortError, ProductPage, ProductQuery,
     StoreHealth, UnitOfWork,
@@ -23,6 +23,8 @@ pub(crate) struct EmbeddedCatalog {
     pub readers: Readers,
     pub writer: Writer,
     pub checkpoints: Option<Arc<Checkpoints>>,
+    /// What products without a threshold of their own follow; `None` where another process decides.
+    pub default_threshold: Option<Stock>,
     pub detail: String,
 }
 
@@ -110,6 +112,7 @@ impl Catalog for EmbeddedCatalog {
         if let Some(checkpoints) = &self.checkpoints {
             figures.push(("walBytes", checkpoints.wal_bytes()));
         }
+        figures.extend(self.default_threshold.map(|threshold| ("lowStockThreshold", threshold.get())));
         let problem = match &self.writer {
             Writer::Own(committer) => committer.problem.lock().clone(),
             Writer::Beside(_) | Writer::Nobody => None,

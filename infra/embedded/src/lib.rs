@@ -185,6 +185,7 @@ impl Embedded {
             readers,
             writer: Writer::Own(committer.clone()),
             checkpoints: Some(checkpoints.clone()),
+            default_threshold: Some(config.low_stock_threshold),
             detail: format!("SQLite at {}", path.display()),
         });
         let door = match Door::open(dir, committer.clone(), &stop, &tasks) {
@@ -247,7 +248,8 @@ impl Embedded {
         let log = EmbeddedEventLog::new(identity, readers.clone(), None, analytics.clone());
         let event_store = Arc::new(EmbeddedEventStore::new(analytics, &path, clock, recent_retention));
         let detail = format!("SQLite at {} (reading only)", path.display());
-        let catalog = Arc::new(EmbeddedCatalog { readers, writer, checkpoints: None, detail });
+        let catalog =
+            Arc::new(EmbeddedCatalog { readers, writer, checkpoints: None, default_threshold: None, detail });
         Ok(Self { catalog, log, event_store, data_dir: data_dir.to_owned(), writing: None })
     }
 

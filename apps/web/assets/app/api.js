@@ -72,6 +72,9 @@ export const api = {
     call("api", `${product(id)}/stock-adjustments`, { method: "POST", body, idempotencyKey }),
 };
 
+/** What the api says of itself. */
+export const health = () => call("api", `${config.apiUrl}/health`);
+
 /** Analytics: figures by window, recent events, health of the pipeline. `path` begins with a slash. */
 export function analytics(path, query, options = {}) {
   return call("analytics service", config.analyticsUrl + path, { query, ...options });

@@ -26,21 +26,31 @@ export function formatRoute({ page, params }) {
 /** @type {import("../vendor/signals.js").Signal<Route>} */
 export const route = signal(parseRoute(globalThis.location?.hash ?? ""));
 
-globalThis.addEventListener?.("hashchange", () => {
-  route.value = parseRoute(location.hash);
-});
+/** The address that is shown; and each entry of the browser's history says which one is behind it, where we know. */
+let here = globalThis.location?.hash ?? "";
+/** Whether a step back is on its way. */
+let goingBack = false;
+
+function arrived() {
+  goingBack = false;
+  // An entry without a word of ours was made by a link, from where we were.
+  if (history.state === null) history.replaceState({ behind: here }, "");
+  here = location.hash;
+  route.value = parseRoute(here);
+}
+if (globalThis.history && history.state === null) history.replaceState({ behind: null }, "");
+globalThis.addEventListener?.("hashchange", arrived);
+globalThis.addEventListener?.("popstate", arrived);
 
 function show(next, replace) {
   const hash = formatRoute(next);
   if (hash === location.hash) return;
   // replaceState says nothing to anybody, so the signal is set here; pushState the same.
-  history[replace ? "replaceState" : "pushState"](null, "", hash);
+  if (replace) history.replaceState(history.state, "", hash);
+  else history.pushState({ behind: here }, "", hash);
+  here = hash;
   route.value = parseRoute(hash);
 }
-
-globalThis.addEventListener?.("popstate", () => {
-  route.value = parseRoute(location.hash);
-});
 
 /** Returns the link to a page; the seller comes along. @param {string} page @param {Record<string, any>} [params] */
 export function linkTo(page, params = {}) {
@@ -57,4 +67,15 @@ export function go(page, params = {}) {
 export function setParams(patch, { replace = false } = {}) {
   const { page, params } = route.value;
   show({ page, params: { ...params, ...patch } }, replace);
+}
+
+/** Takes a step of this page back: by going back where that leads there, so that Back does not bring it again. */
+export function takeBack(patch) {
+  const { page, params } = route.value;
+  const hash = formatRoute({ page, params: { ...params, ...patch } });
+  // Going back takes a moment: whoever asks again meanwhile has it in place, and never goes back twice.
+  const back = !goingBack && history.state?.behind === hash;
+  goingBack = back;
+  if (back) history.back();
+  else show(parseRoute(hash), true);
 }

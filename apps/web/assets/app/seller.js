@@ -1,37 +1,42 @@
 /** Whose shop is shown: one seller's or everybody's. Every page obeys it; links carry it; the browser remembers it. */
 import { analytics } from "./api.js";
-import { computed, signal } from "./html.js";
+import { computed, effect, signal } from "./html.js";
 import { route, setParams } from "./route.js";
 import { remember, remembered } from "./storage.js";
 import { isCheck } from "./stream/checks.js";
 
-const last = signal(remembered("seller") ?? "");
-
-/** The seller's id, or "" for all. */
-export const seller = computed(() => route.value.params.seller ?? last.value);
+/** The seller's id, or "" for all: the address says it, so that Back undoes a choice. */
+export const seller = computed(() => route.value.params.seller ?? "");
 
 /** @param {string} id "" for all */
 export function setSeller(id) {
-  last.value = id;
-  remember("seller", id || null);
   setParams({ seller: id, cursor: "" });
 }
 
-/** Puts the remembered seller into the address, so that a copied link shows what is on the screen. */
+/** Puts the remembered seller into the address, so that a copied link shows what is on the screen; remembers from then on. */
 export function restoreSeller() {
-  const { seller: named } = route.value.params;
-  if (named === undefined && last.value) setParams({ seller: last.value }, { replace: true });
-  else if (named) last.value = named;
+  const last = remembered("seller");
+  if (route.value.params.seller === undefined && last) setParams({ seller: last }, { replace: true });
+  effect(() => remember("seller", seller.value || null));
 }
 
 /** The sellers that have ever had an event, by name. A select with more than these would help nobody. */
 export const sellers = signal(/** @type {string[]} */ ([]));
 const MOST_SELLERS = 500;
+/** Each check leaves a seller of its own: they are passed over, but not for ever. */
+const PAGE = 1_000;
+const MOST_PAGES = 10;
 
 export async function loadSellers() {
-  const { items } = await analytics("/aggregates", { window: "all", by: "seller", limit: MOST_SELLERS });
-  const people = items.map((item) => item.key).filter((id) => !isCheck(id));
-  sellers.value = people.sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
+  const people = [];
+  let cursor;
+  for (let page = 0; page < MOST_PAGES && people.length < MOST_SELLERS; page += 1) {
+    const { items, nextCursor } = await analytics("/aggregates", { window: "all", by: "seller", limit: PAGE, cursor });
+    people.push(...items.map((item) => item.key).filter((id) => !isCheck(id)));
+    if (!nextCursor) break;
+    cursor = nextCursor;
+  }
+  sellers.value = people.slice(0, MOST_SELLERS).sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
 }
 
 /** Adds a seller that the stream told of. @param {string} id */

@@ -46,6 +46,25 @@ test("a form that nobody touched changes nothing", () => {
   assert.deepEqual(patchOf(base, { ...base, ...valuesOf(textsOf(base)) }), {});
 });
 
+test("reads grouped numbers as what the list shows, and never as a fraction of them", () => {
+  const read = (texts) => valuesOf({ ...textsOf(base), ...texts }, base);
+  for (const text of ["1,000", "1.000", "1 000", "1’000"]) {
+    const { stock, lowStockThreshold } = read({ stock: text, lowStockThreshold: text });
+    assert.deepEqual([stock, lowStockThreshold], [1000, 1000], text);
+  }
+  // en-US is what these tests are read in.
+  assert.deepEqual(["1,234", "1,234.5", "1.234", "12,5"].map((price) => read({ price }).price), [1234, 1234.5, 1.234, 12.5]);
+  assert.deepEqual(["1,5", "0,500"].map((stock) => read({ stock }).stock), ["1,5", "0,500"], "the api says that it is no stock");
+});
+
+test("a field that nobody typed in is as it was, blanks and all", () => {
+  const odd = { ...base, name: "Lamp ", category: " light" };
+  assert.deepEqual(patchOf(odd, { ...odd, ...valuesOf(textsOf(odd), odd) }), {});
+  const theirs = { ...odd, version: 4, name: "Big lamp" };
+  assert.deepEqual(merge(odd, { ...odd, ...valuesOf(textsOf(odd), odd) }, theirs).conflicts, []);
+  assert.equal(valuesOf({ ...textsOf(odd), name: "Lamp  " }, odd).name, "Lamp", "what was typed is tidied");
+});
+
 test("leaves empty fields of a new product to the server", () => {
   assert.deepEqual(bodyOf({ name: "Lamp", sku: "", stock: 0, price: null }), { name: "Lamp", stock: 0 });
 });

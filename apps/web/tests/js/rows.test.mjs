@@ -159,3 +159,63 @@ test("an answer to an older question is dropped", async () => {
   await Promise.all([first, second]);
   assert.deepEqual(rows.ids.value, ["new"]);
 });
+
+test("a product that is about to be deleted is in no list, and undone it comes back only where it belongs", async () => {
+  const first = await listOf(product("a"), product("b"));
+  const back = first.hide("a");
+  const second = await listOf(product("a"), product("b"));
+  assert.deepEqual(second.ids.value, ["b"], "another page is opened meanwhile");
+  second.apply([updated(product("a", 2))], true);
+  assert.deepEqual([second.ids.value, second.waiting.value], [["b"], 0]);
+  first.list = async () => ({ items: [product("z", 1, { sellerId: "s2" })], nextCursor: null });
+  await first.start({ sort: "-createdAt", sellerId: "s2" });
+  back();
+  assert.deepEqual(first.ids.value, ["z"], "it is not of this seller");
+  await second.refresh();
+  assert.deepEqual(second.ids.value, ["a", "b"]);
+});
+
+test("another question is at work until it is answered, and drops what does not fit when it fails", async () => {
+  const rows = await listOf(product("a"), product("z", 1, { sellerId: "s2" }));
+  rows.list = () => Promise.reject(new Error("away"));
+  const asked = rows.start({ sort: "-createdAt", sellerId: "s2" });
+  assert.deepEqual([rows.state.value, rows.ids.value], ["reading", ["a", "z"]], "nothing blinks");
+  await asked;
+  assert.deepEqual([rows.state.value, rows.ids.value], ["failed", ["z"]]);
+  rows.list = async () => ({ items: [product("z", 1, { sellerId: "s2" }), product("y", 1, { sellerId: "s2" })], nextCursor: null });
+  const again = rows.retry();
+  assert.equal(rows.state.value, "reading");
+  await again;
+  assert.deepEqual([rows.state.value, rows.ids.value], ["ready", ["z", "y"]]);
+});
+
+test("what was read for the same question stays when it cannot be read anew", async () => {
+  const rows = await listOf(product("a"), product("b"));
+  rows.apply([updated(product("a", 2, { sellerId: "s9" }))], true);
+  rows.list = () => Promise.reject(new Error("away"));
+  await rows.refresh();
+  assert.deepEqual([rows.state.value, rows.ids.value], ["failed", ["a", "b"]]);
+});
+
+test("a further page that failed is asked for again, and the rows above it stay", async () => {
+  const asked = [];
+  const rows = new Rows(async ({ cursor }) => {
+    asked.push(cursor);
+    if (asked.length === 2) throw new Error("away");
+    return cursor ? { items: [product("b")], nextCursor: null } : { items: [product("a")], nextCursor: "2" };
+  });
+  await rows.start({ sort: "name" });
+  await rows.loadMore();
+  assert.deepEqual([rows.state.value, rows.partly, rows.ids.value], ["failed", true, ["a"]]);
+  await rows.retry();
+  assert.deepEqual([rows.state.value, rows.ids.value, asked], ["ready", ["a", "b"], [undefined, "2", "2"]]);
+});
+
+test("what no longer belongs to the list is not counted as new", async () => {
+  const rows = await listOf();
+  await rows.start({ sort: "stock", lowStock: "true" });
+  rows.apply([updated(product("a", 2, { lowStock: true })), updated(product("b", 2, { lowStock: true }))], false);
+  assert.equal(rows.waiting.value, 2);
+  rows.apply([updated(product("a", 3))], false);
+  assert.equal(rows.waiting.value, 1);
+});

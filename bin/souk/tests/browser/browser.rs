@@ -60,6 +60,16 @@ impl Browser {
         });
     }
 
+    /// Presses the browser's Back.
+    pub fn back(&self) {
+        self.must(self.driver.command("POST", "/back", &json!({})));
+    }
+
+    /// Returns the address after its `#`, as a reader would copy it.
+    pub fn hash(&self) -> String {
+        self.script("return location.hash").as_str().unwrap_or_default().to_owned()
+    }
+
     /// Goes where nothing of souk is.
     pub fn leave(&self) {
         self.must(self.driver.command("POST", "/url", &json!({"url": "about:blank"})));

@@ -6,6 +6,8 @@
 //! violated Content-Security-Policy too.
 //!
 //! - `products`: creating, editing, conflicts, deleting, with the pointer and with the keyboard alone; the seller switch.
+//! - `lists`: finding a product, and finding back: the address, Back, the focus; the sample in an empty shop.
+//! - `low_stock`: how long it lasts, thresholds in place, restocking.
 //! - `live`: toasts, the history, a server that is killed under an open page.
 //! - `burst`: more events than anybody reads.
 //! - `pages`: every page for everybody: accessibility, narrow screens, a console without complaints, one port for all.
@@ -16,7 +18,9 @@
 mod axe;
 mod browser;
 mod burst;
+mod lists;
 mod live;
+mod low_stock;
 mod pages;
 mod planted;
 mod products;

@@ -69,6 +69,8 @@ fn faults_are_told_at_their_fields_and_the_dialog_closes_by_escape() {
         (wrong == "sellerId,price,stock").then_some(())
     });
     page.press(&keys::ESCAPE.to_string());
+    page.reads("What you typed is not saved.");
+    page.click("button", "Throw away");
     page.gone("dialog", "New product");
     assert!(shop.named("Lantern").is_none());
 }
@@ -84,6 +86,14 @@ fn stock_changes_by_buttons_and_by_typing_in_every_browser() {
     other.fill("textbox", "Stock of Lantern", "25");
     other.press(&keys::ENTER.to_string());
     shop.until(&id, "as many as were typed", |product| product["stock"] == 25);
+    // What is no number is refused at its field, and forgotten with it.
+    let wrong = || other.script("return document.querySelectorAll('.stepper.wrong, [aria-invalid]').length");
+    other.fill("textbox", "Stock of Lantern", "ten");
+    other.press(&keys::ENTER.to_string());
+    eventually("the field says that it is wrong", || (wrong() == 2).then_some(()));
+    other.press(&keys::TAB.to_string());
+    other.holds("textbox", "Stock of Lantern", "25");
+    eventually("nothing is wrong any more", || (wrong() == 0).then_some(()));
     one.holds("textbox", "Stock of Lantern", "25");
     one.click("button", "Decrease stock of Lantern");
     other.holds("textbox", "Stock of Lantern", "24");

@@ -80,6 +80,15 @@ impl Shop {
         if reply.status == 404 { Value::Null } else { reply.json() }
     }
 
+    /// Waits until analytics tells of `key`, a seller or a category: a page that asks then is told, too.
+    pub fn counted(&self, by: &str, key: &str) {
+        let path = format!("/aggregates?window=all&by={by}&key={key}");
+        eventually(&format!("analytics has counted {by} {key}"), || {
+            let known = self.souk.analytics().get(&path).json();
+            known["items"].as_array().is_some_and(|items| !items.is_empty()).then_some(())
+        });
+    }
+
     /// Waits until the product is as `wanted` says.
     pub fn until(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) {
         eventually(what, || wanted(&self.read(id)).then_some(()));

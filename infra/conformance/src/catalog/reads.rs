@@ -140,11 +140,14 @@ pub async fn an_id_that_comes_back_goes_on_from_its_tombstone<F: Fixture>() {
     assert_eq!(fold_log(&shop.settled_log().await)[&id].version, 6);
 }
 
-/// Health of a store that works names it and finds nothing wrong.
+/// Health of a store that works names it and finds nothing wrong; a catalog's tells the threshold of products that have
+/// none of their own, which nobody can learn from the products.
 pub async fn a_healthy_store_says_so<F: Fixture>() {
     let shop = Shop::<F>::open().await;
     for health in [shop.catalog.health().await.unwrap(), shop.store.health().await.unwrap()] {
         assert_eq!(health.problem, None);
         assert!(!health.detail.is_empty());
     }
+    let figures = shop.catalog.health().await.unwrap().figures;
+    assert!(figures.contains(&("lowStockThreshold", 5)), "{figures:?}");
 }

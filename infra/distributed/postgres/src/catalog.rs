@@ -73,6 +73,7 @@ impl Catalog for PostgresCatalog {
         let mut figures = vec![("databaseBytes", bytes)];
         if let Some(writers) = &self.writers {
             figures.push(("queuedWrites", i64::try_from(writers.queue.len()).unwrap_or(i64::MAX)));
+            figures.push(("lowStockThreshold", writers.rules.default_threshold.get()));
         }
         let problem = self.writers.as_ref().and_then(|writers| writers.problem());
         Ok(StoreHealth { problem, detail: self.detail.clone(), figures })

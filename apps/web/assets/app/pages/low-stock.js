@@ -1,9 +1,10 @@
 /** What runs low, by how many days it still lasts; the threshold and the restock are in the row. */
 import { api } from "../api.js";
-import { html, signal, useEffect, useMemo, useState } from "../html.js";
+import { html, signal, useEffect, useMemo, useRef, useState } from "../html.js";
 import { count, plural } from "../format.js";
 import { pageIsReady } from "../ready.js";
-import { go, route, setParams } from "../route.js";
+import { wait } from "../retry.js";
+import { go, route, setParams, takeBack } from "../route.js";
 import { seller } from "../seller.js";
 import { Later } from "../shell/later.js";
 import { onEvents, resync } from "../stream/client.js";
@@ -13,7 +14,7 @@ import { loadStyle } from "../ui/style.js";
 import { actionsOn } from "./products/actions.js";
 import { Rows } from "./products/rows.js";
 import { byUrgency } from "./low-stock/cover.js";
-import { forgetRate, learnRates, rate } from "./low-stock/rates.js";
+import { rates } from "./low-stock/rates.js";
 import { LowRow } from "./low-stock/row.js";
 import { learnDefault } from "./low-stock/threshold.js";
 
@@ -21,10 +22,18 @@ await loadStyle("style/low-stock.css");
 
 /** The api's longest page. Who has more to restock than this starts with one seller. */
 const MOST = 500;
-/** So many rates are known before the list is shown; the others follow. */
+/** So many rates are asked for first, and at a time when they have to be looked at again. */
 const FIRST_RATES = 40;
+/** They are here before anybody has read a line, or the list is shown without them. */
+const PATIENCE_MILLIS = 300;
+const RELEARN_MILLIS = 5_000;
 const STEP = 100;
 const FAREWELL_MILLIS = 2_500;
+/** What a rate is made of. */
+const MOVES = new Set(["sale", "return"]);
+
+/** Whether someone works in the list or points at it: it must not be sorted under them. */
+const isAtWork = () => document.activeElement?.closest("table") || document.querySelector("tr.low:hover");
 
 export default function LowStock() {
   const { rows, order, act } = useMemo(() => {
@@ -47,24 +56,39 @@ export default function LowStock() {
     const sort = () => {
       const keyed = rows.ids.peek().map((id) => {
         const { product } = rows.row(id).peek();
-        return { id, stock: product.stock, name: product.name, rate: rate(id) };
+        return { id, stock: product.stock, name: product.name, rate: rates.rate(id) };
       });
       order.value = keyed.sort(byUrgency).map(({ id }) => id);
     };
     (async () => {
       await rows.start({ lowStock: "true", sort: "stock", ...(whose && { sellerId: whose }) });
       if (stop.signal.aborted) return;
-      await learnDefault().catch(() => undefined);
+      learnDefault().catch(() => undefined);
       const ids = rows.ids.peek();
-      await learnRates(ids.slice(0, FIRST_RATES), stop.signal);
+      const first = rates.learn(ids.slice(0, FIRST_RATES), stop.signal);
+      await Promise.race([first, wait(PATIENCE_MILLIS)]);
       if (stop.signal.aborted) return;
       sort();
       pageIsReady();
-      await learnRates(ids, stop.signal);
-      // Once more when all is known, unless someone is at work in the list by then.
-      if (!stop.signal.aborted && !document.activeElement?.closest("table")) sort();
+      // Once more when more is known, unless someone is at work in the list by then.
+      for (const more of [first, first.then(() => rates.learn(ids, stop.signal))]) {
+        await more;
+        if (!stop.signal.aborted && !isAtWork()) sort();
+      }
     })();
-    return () => stop.abort();
+    const relearn = async () => {
+      const ids = order.peek() ?? [];
+      const unknown = ids.some((id) => !rates.rate(id));
+      if (!document.hidden) await rates.learn(rates.wanting(ids).slice(0, FIRST_RATES), stop.signal);
+      if (stop.signal.aborted) return;
+      if (unknown && !isAtWork()) sort();
+      timer = setTimeout(relearn, RELEARN_MILLIS);
+    };
+    let timer = setTimeout(relearn, RELEARN_MILLIS);
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
   }, [whose, again]);
 
   useEffect(() => {
@@ -82,7 +106,7 @@ export default function LowStock() {
       if (rows.ids.peek().length < before) order.value = order.peek()?.filter((id) => rows.row(id)) ?? null;
     };
     const end = onEvents((batch) => {
-      for (const event of batch) if (event.data.reason === "sale" && rows.row(event.subject)) forgetRate(event.subject);
+      for (const event of batch) if (MOVES.has(event.data.reason) && rows.row(event.subject)) rates.doubt(event.subject);
       rows.apply(batch, false);
       // An empty list has nobody at work in it, and promises that what falls below appears at once.
       if (rows.state.peek() === "ready" && rows.ids.peek().length === 0 && rows.waiting.peek() > 0) resync.value += 1;
@@ -96,16 +120,29 @@ export default function LowStock() {
     };
   }, []);
 
+  // The drawer gives the focus back to what opened it: when that is deleted from within, the next row takes it.
+  const removed = useRef(-1);
+  const remove = (product) => {
+    removed.current = (order.peek() ?? []).indexOf(product.id);
+    act.remove(product);
+  };
+  useEffect(() => {
+    if (edit || removed.current < 0) return;
+    const links = [...document.querySelectorAll("tr.low th a")];
+    (links[Math.min(removed.current, links.length - 1)] ?? document.getElementById("main")).focus();
+    removed.current = -1;
+  }, [edit]);
+
   const state = rows.state.value;
   const ids = (order.value ?? []).filter((id) => rows.ids.value.includes(id));
   const waiting = rows.waiting.value;
   const title = rows.more.value ? `The ${count(MOST)} with the least stock` : plural(rows.ids.value.length, "product");
   return html`
     <div class="page-head"><div><h1>Low stock</h1><p>${state === "first" ? "Below the threshold, the most urgent first" : `${title} below the threshold, the most urgent first`}</p></div></div>
-    ${state === "failed" && html`<${Failure} problem=${rows.problem.value} retry=${() => rows.reload()} />`}
-    <div class="list">
+    ${state === "failed" && html`<${Failure} problem=${rows.problem.value} retry=${() => (resync.value += 1)} />`}
+    <div class="list" aria-busy=${state === "reading" ? "true" : undefined}>
       <div class="waiting" role="status">${waiting > 0 && html`<button type="button" class="button primary small" onClick=${() => (resync.value += 1)}>${count(waiting)} more, show</button>`}</div>
-      ${order.value === null && state !== "failed" && html`<div class="card pad"><${Skeleton} lines=${8} /></div>`}
+      ${(order.value === null || (ids.length === 0 && state === "reading")) && state !== "failed" && html`<div class="card pad"><${Skeleton} lines=${8} /></div>`}
       ${order.value !== null && ids.length === 0 && state === "ready" && html`<div class="card"><${Empty} icon="check" title="Everything is in stock" actions=${html`<${Button} onClick=${() => go("products")}>Go to the products<//>`}>
         No product${whose ? ` of ${whose}` : ""} is below its threshold. One that falls below appears here at once.<//></div>`}
       ${ids.length > 0 && html`<div class="card table-card"><table class="low-table" aria-label="Low stock">
@@ -114,5 +151,5 @@ export default function LowStock() {
       </table></div>`}
       ${ids.length > most && html`<div class="row more"><${Button} onClick=${() => setMost(most + STEP)}>Show more<//></div>`}
     </div>
-    ${edit && html`<${Later} key=${edit} load=${() => import("./products/editor.js")} id=${edit} onClose=${() => setParams({ edit: "" })} onSaved=${(product) => rows.update(product)} onRemove=${act.remove} />`}`;
+    ${edit && html`<${Later} key=${edit} load=${() => import("./products/editor.js")} id=${edit} onClose=${() => takeBack({ edit: "" })} onSaved=${(product) => rows.update(product)} onRemove=${remove} />`}`;
 }

@@ -1,17 +1,18 @@
 /** The products page: a live list of the shop, and everything that is done to a product. */
 import { api } from "../api.js";
-import { html, useEffect, useLayoutEffect, useMemo } from "../html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
 import { plural } from "../format.js";
 import { pageIsReady } from "../ready.js";
-import { route, setParams } from "../route.js";
+import { route, setParams, takeBack } from "../route.js";
 import { seller } from "../seller.js";
 import { Later } from "../shell/later.js";
 import { onEvents, resync, status } from "../stream/client.js";
 import { Button } from "../ui/button.js";
-import { Empty, Failure } from "../ui/empty.js";
+import { Failure } from "../ui/empty.js";
 import { announce } from "../ui/live.js";
 import { actionsOn } from "./products/actions.js";
-import { EmptyShop } from "./products/demo.js";
+import { SampleLine } from "./products/demo.js";
+import { Nothing } from "./products/nothing.js";
 import { listQuery } from "./products/query.js";
 import { Rows } from "./products/rows.js";
 import { Summary } from "./products/summary.js";
@@ -27,7 +28,7 @@ export default function Products() {
     return {
       rows,
       /** Where the pointer and the focus are: nothing moves under them. */
-      presence: { pointed: false, within: false, atTop: true },
+      presence: { pointed: false, within: false, atTop: true, focusRow: (_index) => {} },
       act: actionsOn({
         expect: (id, pending) => rows.expect(id, pending),
         update: (product) => rows.update(product),
@@ -75,35 +76,42 @@ export default function Products() {
   }, [live]);
 
   const state = rows.state.value;
-  const filtered = Object.keys(query).length > 1;
   const empty = rows.ids.value.length === 0;
+  const failure = state === "failed" && html`<${Failure} problem=${rows.problem.value} retry=${() => rows.retry()} />`;
   useEffect(() => {
     if (state !== "first") pageIsReady();
   }, [state]);
   const create = () => setParams({ edit: "new" });
-  const close = () => setParams({ edit: "" });
+  const close = () => takeBack({ edit: "" });
+  // The drawer gives the focus back to what opened it: when that is deleted from within, the next row takes it.
+  const removed = useRef(-1);
+  const remove = (product) => {
+    removed.current = rows.ids.peek().indexOf(product.id);
+    act.remove(product);
+  };
+  useEffect(() => {
+    if (params.edit || removed.current < 0) return;
+    presence.focusRow(removed.current);
+    removed.current = -1;
+  }, [params.edit]);
   return html`
     <div class="page-head"><div><h1>Products</h1></div>
       <${Button} kind="primary" icon="plus" data-new onClick=${create}>New product<//></div>
     <${Summary} />
     <${Toolbar} />
-    ${state === "failed" && html`<${Failure} problem=${rows.problem.value} retry=${() => rows.reload()} />`}
-    <div class="list">
+    <${SampleLine} hidden=${empty} />
+    ${failure && !rows.partly && failure}
+    <div class="list" aria-busy=${state === "reading" ? "true" : undefined}>
       <${Waiting} rows=${rows} />
-      ${state === "first" && html`<${Loading} />`}
+      ${(state === "first" || (state === "reading" && empty)) && html`<${Loading} />`}
       ${!empty && html`<${ProductTable} rows=${rows} act=${act} presence=${presence} />`}
-      ${!empty && html`<p class="list-end soft small">${state === "more" ? "Reading more…" : rows.more.value ? "" : `${plural(rows.ids.value.length, "product")}, that is all`}</p>`}
-      ${empty && state !== "first" && state !== "failed" && html`<div class="card">${
-        filtered
-          ? html`<${Empty} icon="search" title="Nothing fits" actions=${html`<${Button} onClick=${() => setParams({ q: "", category: "", low: "" })}>Clear the filters<//>`}>
-              No product matches what was searched and filtered${seller.value ? ` in the shop of ${seller.value}` : ""}.<//>`
-          : html`<${EmptyShop} onNew=${create} onDone=${() => rows.refresh()} />`
-      }</div>`}
+      ${!empty && (failure && rows.partly ? failure : html`<p class="list-end soft small">${state === "more" ? "Reading more…" : rows.more.value ? "" : `${plural(rows.ids.value.length, "product")}, that is all`}</p>`)}
+      ${empty && (state === "ready" || state === "more") && html`<div class="card"><${Nothing} key=${asked} query=${query} onNew=${create} /></div>`}
     </div>
     ${params.edit && html`<${Later} key=${params.edit} load=${() => import("./products/editor.js")} id=${params.edit} onClose=${close}
       onSaved=${(product) => {
         rows.put(product);
-      }} onRemove=${act.remove} />`}`;
+      }} onRemove=${remove} />`}`;
 }
 
 /** New ones that were not put in, since someone is at work in the rows. */

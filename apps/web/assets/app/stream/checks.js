@@ -6,3 +6,5 @@ const SELLER = "souk-verify-";
 
 /** @param {string} seller */
 export const isCheck = (seller) => seller.startsWith(SELLER);
+/** The category of what a check makes. */
+export const CHECK_CATEGORY = "souk-verify";

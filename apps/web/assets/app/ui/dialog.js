@@ -1,6 +1,7 @@
 /**
  * Dialogs, in the middle or as a drawer along the side: the browser's own `<dialog>`, which keeps the focus inside and
- * gives it back. Escape, the cross and a press beside it ask `onClose`.
+ * gives it back. Escape, the cross and a press beside it ask `onClose`, and hand it their event: `cancel`, `click`,
+ * `mousedown`; `close` where the browser did not wait for an answer.
  */
 import { html, useEffect, useRef } from "../html.js";
 import { Button } from "./button.js";
@@ -8,7 +9,7 @@ import { Button } from "./button.js";
 let made = 0;
 
 /**
- * @param {{title: any, drawer?: boolean, wide?: boolean, onClose: () => void, onSubmit?: (event: Event) => void, footer?: any,
+ * @param {{title: any, drawer?: boolean, wide?: boolean, onClose: (event: Event) => void, onSubmit?: (event: Event) => void, footer?: any,
  *   children: any}} props with `onSubmit` its content is a form
  */
 export function Dialog({ title, drawer, wide, onClose, onSubmit, footer, children }) {
@@ -31,9 +32,10 @@ export function Dialog({ title, drawer, wide, onClose, onSubmit, footer, childre
   return html`<dialog ref=${ref} class=${`dialog ${drawer ? "drawer" : ""} ${wide ? "wide" : ""}`} aria-labelledby=${id.current}
     onCancel=${(event) => {
       event.preventDefault();
-      onClose();
+      onClose(event);
     }}
-    onMouseDown=${(event) => event.target === event.currentTarget && onClose()}>
+    onClose=${(event) => ref.current?.isConnected && onClose(event)}
+    onMouseDown=${(event) => event.target === event.currentTarget && onClose(event)}>
     ${onSubmit ? html`<form novalidate onSubmit=${onSubmit}>${inside}</form>` : html`<div class="frame">${inside}</div>`}
   </dialog>`;
 }

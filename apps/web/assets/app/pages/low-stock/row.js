@@ -5,15 +5,16 @@ import { linkTo } from "../../route.js";
 import { Button } from "../../ui/button.js";
 import { StockControl } from "../products/stock.js";
 import { daysOfCover, restockBy } from "./cover.js";
-import { rate } from "./rates.js";
+import { rates } from "./rates.js";
 import { defaultThreshold, Threshold } from "./threshold.js";
 
 /** Less than this many days is urgent. */
 const URGENT_DAYS = 3;
 
-/** @param {{stock: number, rate: import("./cover.js").Rate | undefined}} props */
+/** @param {{stock: number, rate: import("./cover.js").Rate | null | undefined}} props */
 function Cover({ stock, rate: known }) {
-  if (!known) return html`<span class="skeleton">0 days</span>`;
+  if (known === undefined) return html`<span class="skeleton" aria-hidden="true">0 days</span>`;
+  if (known === null) return html`<span class="soft" title="Analytics knows how it sells, and does not answer">Unknown</span>`;
   const days = daysOfCover(stock, known);
   if (days === null) return html`<span class="soft">No sales yet</span>`;
   const tone = days < URGENT_DAYS ? "bad" : days < 14 ? "warn" : "good";
@@ -30,9 +31,10 @@ export function LowRow({ row, act, onSaved }) {
   const { product, pending, changed, gone } = row.value;
   const stock = product.stock + pending;
   const threshold = product.lowStockThreshold ?? defaultThreshold.value;
-  const known = rate(product.id);
+  const known = rates.rate(product.id);
   const more = restockBy(stock, threshold, known);
-  const over = stock >= threshold;
+  // Without a threshold that we know of, the server's word counts.
+  const over = threshold === null ? !product.lowStock : stock >= threshold;
   // Not `disabled`: the button that was just pressed would lose the focus.
   const idle = gone || over;
   return html`<tr class=${`low ${changed === 0 ? "" : changed % 2 ? "flash-a" : "flash-b"} ${over ? "over" : ""}`} data-id=${product.id}>

@@ -1,60 +1,57 @@
 /** Thresholds: a product's own, changed in place; and the shop's default, which products without one follow. */
-import { analytics, api } from "../../api.js";
-import { config } from "../../config.js";
+import { health } from "../../api.js";
 import { html, signal, useState } from "../../html.js";
 import { count } from "../../format.js";
 import { rememberOwn } from "../../own.js";
 import { announce } from "../../ui/live.js";
-import { showProblem } from "../../ui/toast.js";
+import { showProblem, showToast } from "../../ui/toast.js";
+import { wholeOf } from "../products/numbers.js";
+import { saveThreshold } from "./save.js";
 
-/** The server's `LOW_STOCK_THRESHOLD`: 10 until we know better. */
-export const defaultThreshold = signal(10);
+/** The server's `LOW_STOCK_THRESHOLD`; null while nobody has told us. @type {import("../../../vendor/signals.js").Signal<number | null>} */
+export const defaultThreshold = signal(null);
 
-/** Learns the default from what the server says, or from a warning about a product without a threshold of its own. */
+/** Learns the default from what the api says of itself. */
 export async function learnDefault() {
-  if (Number.isInteger(config.lowStockThreshold)) {
-    defaultThreshold.value = config.lowStockThreshold;
-    return;
-  }
-  const { items } = await analytics("/events", { type: "LowStockWarning", limit: 100 });
-  const telling = items.find((event) => event.data.product.lowStockThreshold === null);
-  if (telling) defaultThreshold.value = telling.data.threshold;
-}
-
-/** Saves a threshold, over changes of other fields, which are none of its business. */
-async function save(product, lowStockThreshold) {
-  let { version } = product;
-  for (let round = 0; ; round += 1) {
-    try {
-      return await api.patch(product.id, { lowStockThreshold }, version);
-    } catch (problem) {
-      if (problem.code !== "precondition-failed" || round >= 4) throw problem;
-      version = problem.members.version;
-    }
-  }
+  const { checks } = await health();
+  const told = checks?.catalog?.lowStockThreshold;
+  if (Number.isInteger(told)) defaultThreshold.value = told;
 }
 
 /** @param {{product: import("../../types.js").Product, onSaved: (product: any) => void}} props */
 export function Threshold({ product, onSaved }) {
   const [draft, setDraft] = useState(/** @type {string | null} */ (null));
   const own = product.lowStockThreshold;
-  const commit = async (text) => {
-    setDraft(null);
-    const tidy = text.trim();
-    if (tidy !== "" && !/^\d{1,10}$/.test(tidy)) return;
-    const value = tidy === "" ? null : Number(tidy);
-    if (value === own) return;
+  const name = `The threshold of ${product.name}`;
+  const words = (value) => (value === null ? "the shop's default" : count(value));
+  /** Sets it, from what it was when the typing began. */
+  const set = async (from, value) => {
     try {
-      const saved = await save(product, value);
-      rememberOwn(saved.id, saved.version);
-      onSaved(saved);
-      announce(`The threshold of ${product.name} is ${value === null ? "the shop's default" : value}`);
+      const { product: now, saved } = await saveThreshold(from, value);
+      onSaved(now);
+      if (!saved) {
+        showToast({
+          key: `threshold-${product.id}`, tone: "warn", icon: "warn", lasts: 20_000, title: `${name} changed meanwhile`,
+          detail: `Someone else made it ${words(now.lowStockThreshold)}. It was left as it is.`,
+          action: { label: `Set to ${words(value)}`, run: () => set(now, value) },
+        });
+        return;
+      }
+      rememberOwn(now.id, now.version);
+      announce(`${name} is ${words(value)}`);
     } catch (problem) {
-      showProblem(problem, { title: `The threshold of ${product.name} was not changed` });
+      showProblem(problem, { title: `${name} was not changed` });
     }
   };
+  const commit = (text) => {
+    setDraft(null);
+    const whole = wholeOf(text);
+    const value = text.trim() === "" ? null : Number(whole);
+    if (value !== null && (whole === null || value < 0)) showToast({ tone: "warn", icon: "warn", title: `${name} was not changed`, detail: `“${text.trim()}” is no whole number.` });
+    else if (value !== own) set(product, value);
+  };
   return html`<input class="input threshold num" inputmode="numeric" autocomplete="off" aria-label=${`Threshold of ${product.name}`} title="Empty: the shop's default"
-    placeholder=${`${count(defaultThreshold.value)}`} value=${draft ?? (own === null ? "" : String(own))}
+    placeholder=${defaultThreshold.value === null ? "" : count(defaultThreshold.value)} value=${draft ?? (own === null ? "" : String(own))}
     onFocus=${(event) => event.currentTarget.select()}
     onInput=${(event) => setDraft(event.currentTarget.value)}
     onBlur=${() => draft !== null && commit(draft)}

@@ -2,6 +2,7 @@
  * Stock by small steps: the first press goes out at once, further ones gather while it is on its way and follow as one.
  * The figure on the screen is always what it will be; when a step is refused it goes back.
  */
+import { wholeOf } from "./numbers.js";
 
 /**
  * @typedef {object} Way
@@ -71,10 +72,8 @@ export class Adjuster {
  * @returns {{delta: number, relative: boolean} | null} null when it is neither
  */
 export function parseStock(text, from) {
-  // Thousands may be grouped as people do; a lone "1.5" is no stock, and must not become 15.
-  const plain = text.trim().replace(/^[−–]/, "-");
-  const tidy = /^[+-]?\d{1,3}([\s.,'’]\d{3})+$/.test(plain) ? plain.replace(/[\s.,'’]/g, "") : plain;
-  if (!/^[+-]?\d{1,10}$/.test(tidy)) return null;
+  const tidy = wholeOf(text);
+  if (tidy === null) return null;
   const relative = /^[+-]/.test(tidy);
   const delta = relative ? Number(tidy) : Number(tidy) - from;
   return { delta, relative };

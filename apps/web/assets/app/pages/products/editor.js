@@ -9,7 +9,6 @@ import { fieldErrors } from "../../problem.js";
 import { seller, sellers } from "../../seller.js";
 import { enumerate } from "../../format.js";
 import { onEvents } from "../../stream/client.js";
-import { uniqueId } from "../../storage.js";
 import { Button } from "../../ui/button.js";
 import { Dialog } from "../../ui/dialog.js";
 import { Failure, Skeleton } from "../../ui/empty.js";
@@ -17,6 +16,7 @@ import { Field } from "../../ui/field.js";
 import { Icon } from "../../ui/icons.js";
 import { showToast } from "../../ui/toast.js";
 import { Conflict } from "./conflict.js";
+import { Creation } from "./creation.js";
 import { bodyOf, LABELS, textsOf, valuesOf } from "./form.js";
 import { merge, patchOf } from "./merge.js";
 
@@ -28,15 +28,18 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
   const isNew = id === "new";
   /** The product as it was when the editing began, or as it has been merged since. */
   const [base, setBase] = useState(isNew ? {} : null);
-  const [texts, setTexts] = useState(textsOf(isNew ? { sellerId: seller.peek(), category: "general" } : {}));
+  const begun = useRef(textsOf(isNew ? { sellerId: seller.peek(), category: "general" } : {}));
+  const [texts, setTexts] = useState(begun.current);
   const [faults, setFaults] = useState({});
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const [conflict, setConflict] = useState(null);
   const [news, setNews] = useState("");
+  /** Whether it is asked if what was typed may be lost. */
+  const [leaving, setLeaving] = useState(false);
   const form = useRef(null);
-  // One key for one product, however often Save is pressed after an answer was lost.
-  const key = useRef(uniqueId());
+  const creation = useRef(null);
+  creation.current ??= new Creation(api.create);
   const latest = useRef({ base, texts });
   latest.current = { base, texts };
 
@@ -51,7 +54,7 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
   const rebase = (theirs) => {
     const { base: from, texts: typed } = latest.current;
     if (!from || theirs.version <= from.version) return;
-    const { merged, conflicts, taken } = merge(from, { ...from, ...valuesOf(typed) }, theirs);
+    const { merged, conflicts, taken } = merge(from, { ...from, ...valuesOf(typed, from) }, theirs);
     if (conflicts.length > 0) {
       setNews(`Someone else changed ${enumerate(conflicts.map(({ field }) => LABELS[field].toLowerCase()))} too. You are asked when you save.`);
       return;
@@ -87,18 +90,29 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
     onClose();
   };
 
-  const create = async () => saved(await api.create(bodyOf(valuesOf(texts)), key.current), "Product created");
+  const create = async () => {
+    const body = bodyOf(valuesOf(texts));
+    const { product, earlier } = await creation.current.create(body);
+    if (!earlier) return saved(product, "Product created");
+    // It was made as it was typed then: what was corrected since is a change of it. A seller cannot be changed.
+    if (product.sellerId !== body.sellerId) {
+      onSaved(product);
+      throw Object.assign(new Error(), { title: "It was created before", detail: `An earlier attempt had arrived: ${product.name} is in the shop of ${product.sellerId}. Save again to create it for ${body.sellerId} too.` });
+    }
+    setBase(product);
+    return update(product, { ...product, ...valuesOf(texts) });
+  };
 
   /** Saves `mine`, which began at `from`; merges by itself what does not collide. */
   const update = async (from, mine) => {
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const patch = patchOf(from, mine);
-      if (Object.keys(patch).length === 0) return onClose();
+      if (Object.keys(patch).length === 0) return isNew ? saved(from, "Product created") : onClose();
       try {
-        return saved(await api.patch(id, patch, from.version), "Saved");
+        return saved(await api.patch(from.id, patch, from.version), isNew ? "Product created" : "Saved");
       } catch (error) {
         if (error.code !== "precondition-failed") throw error;
-        const theirs = await api.get(id);
+        const theirs = await api.get(from.id);
         const { merged, conflicts, taken } = merge(from, mine, theirs);
         if (conflicts.length > 0) return setConflict({ conflicts, taken, merged, theirs });
         from = theirs;
@@ -119,12 +133,23 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
     }
     setBusy(false);
   };
+  const ready = isNew || base;
   const submit = (event) => {
     event.preventDefault();
-    if (!busy) run(() => (isNew ? create() : update(base, { ...base, ...valuesOf(texts) })));
+    if (!busy && ready) run(() => (base.id ? update(base, { ...base, ...valuesOf(texts, base) }) : create()));
   };
 
-  const set = (name) => (event) => setTexts((now) => ({ ...now, [name]: event.target.value }));
+  // Escape, or a press beside it, asks before it throws away what was typed; Escape again means it.
+  const dirty = JSON.stringify(texts) !== JSON.stringify(base?.id ? textsOf(base) : begun.current);
+  const leave = ({ type }) => {
+    if (!dirty || type === "close" || (leaving && type === "cancel")) onClose();
+    else setLeaving(true);
+  };
+
+  const set = (name) => (event) => {
+    setLeaving(false);
+    setTexts((now) => ({ ...now, [name]: event.target.value }));
+  };
   const field = (name, more = {}) => html`<${Field} name=${name} label=${LABELS[name]} value=${texts[name]} error=${faults[name]} onInput=${set(name)} ...${more} />`;
 
   if (conflict) {
@@ -137,21 +162,22 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
       run(() => update(theirs, mine));
     }} />`;
   }
-  const ready = isNew || base;
-  const footer = html`
+  const footer = leaving
+    ? html`<p class="grow" role="alert">What you typed is not saved.</p><${Button} onClick=${() => setLeaving(false)}>Keep editing<//><${Button} kind="danger" onClick=${onClose}>Throw away<//>`
+    : html`
     ${!isNew && base && html`<${Button} kind="quiet" icon="trash" onClick=${() => {
       onRemove(base);
       onClose();
     }}>Delete<//><span class="grow"></span>`}
     <${Button} onClick=${onClose}>Cancel<//><${Button} kind="primary" type="submit" busy=${busy} disabled=${!ready}>${isNew ? "Create product" : "Save"}<//>`;
-  return html`<${Dialog} drawer title=${isNew ? "New product" : "Edit product"} onClose=${onClose} onSubmit=${submit} footer=${footer}>
+  return html`<${Dialog} drawer title=${isNew ? "New product" : "Edit product"} onClose=${leave} onSubmit=${submit} footer=${footer}>
     <div ref=${form} class="vh"></div>
     ${problem && html`<${Failure} problem=${problem} retry=${!ready ? read : undefined} />`}
     <div role="status">${news && html`<div class="notice tone-info"><${Icon} name="info" /><div>${news}</div></div>`}</div>
     ${!ready && !problem && html`<${Skeleton} lines=${8} />`}
     ${ready && html`
       ${field("name", { required: true, maxlength: 400, "data-first": true })}
-      <div class="pair">${field("sellerId", isNew ? { required: true, list: "seller-names", hint: "Letters, digits, . _ -. It cannot be changed later." } : { disabled: true })}
+      <div class="pair">${field("sellerId", !base.id ? { required: true, list: "seller-names", hint: "Letters, digits, . _ -. It cannot be changed later." } : { disabled: true })}
         ${field("sku", { hint: "Unique among the seller's products." })}</div>
       <datalist id="seller-names">${sellers.value.map((name) => html`<option key=${name} value=${name} />`)}</datalist>
       <div class="pair">${field("price", { required: true, inputmode: "decimal" })}${field("category")}</div>

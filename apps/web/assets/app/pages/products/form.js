@@ -1,33 +1,42 @@
 /** Between what people type and what the api takes. */
 import { FIELDS } from "./merge.js";
+import { decimalOf, MARKS, wholeOf } from "./numbers.js";
 
 /** How each field is called. @type {Record<string, string>} */
 export const LABELS = {
   name: "Name", sellerId: "Seller", sku: "SKU", category: "Category", price: "Price", stock: "Stock",
   lowStockThreshold: "Low-stock threshold", description: "Description",
 };
-const NUMBERS = new Set(["price", "stock", "lowStockThreshold"]);
+/** How a number is read; null when it is none. @type {Record<string, (text: string) => string | number | null>} */
+const NUMBERS = { price: decimalOf, stock: wholeOf, lowStockThreshold: wholeOf };
+
+/** Returns a field as the form shows it: the fraction of a price begins as the reader writes it. */
+function textOf(field, value) {
+  if (value === null || value === undefined) return "";
+  return field === "price" ? String(value).replace(".", MARKS.decimal) : String(value);
+}
 
 /** Returns what the form shows of a product: texts. @param {Partial<import("../../types.js").Product>} product */
 export function textsOf(product) {
-  return Object.fromEntries(["sellerId", ...FIELDS].map((field) => [field, product[field] === null || product[field] === undefined ? "" : String(product[field])]));
+  return Object.fromEntries(["sellerId", ...FIELDS].map((field) => [field, textOf(field, product[field])]));
 }
 
 /**
- * Reads the texts of a form. What is no number is left as the text it is, so that the api says what is wrong with it in
- * the same words as to everybody; an empty number is null.
- * @param {Record<string, string>} texts
+ * Reads the texts of a form. What nobody typed in is what it was, blanks at its ends and all. What is no number is left
+ * as the text it is, so that the api says what is wrong with it in the same words as to everybody; an empty number is null.
+ * @param {Record<string, string>} texts @param {Record<string, any>} [base] what the form was filled with
  */
-export function valuesOf(texts) {
+export function valuesOf(texts, base = {}) {
+  const before = textsOf(base);
   const values = {};
   for (const [field, text] of Object.entries(texts)) {
     const tidy = text.trim();
-    if (!NUMBERS.has(field)) values[field] = field === "description" ? text : tidy;
+    if (text === before[field]) values[field] = base[field] ?? null;
+    else if (!NUMBERS[field]) values[field] = field === "description" ? text : tidy;
     else if (tidy === "") values[field] = null;
     else {
-      // A decimal comma is a comma; the api's numbers have points.
-      const number = Number(tidy.replace(/^(\d+),(\d+)$/, "$1.$2"));
-      values[field] = Number.isFinite(number) ? number : text;
+      const number = NUMBERS[field](tidy);
+      values[field] = number === null ? text : Number(number);
     }
   }
   return values;

@@ -4,19 +4,22 @@
  */
 import { api } from "../../api.js";
 import { rememberOwn } from "../../own.js";
+import { resync } from "../../stream/client.js";
 import { dismissToast, showProblem, showToast } from "../../ui/toast.js";
 
 const UNDO_MILLIS = 6_000;
 /** @type {Map<string, (options?: object) => void>} */
 const waiting = new Map();
 
-/** Whether the product is about to be deleted. @param {string} id */
-export const isLeaving = (id) => waiting.has(id);
-
-/** @param {import("../../types.js").Product} product @param {() => void} bringBack */
+/** @param {import("../../types.js").Product} product @param {() => void} bringBack to where it was hidden */
 export function removeLater(product, bringBack) {
   const key = `delete-${product.id}`;
   let undone = false;
+  const restore = () => {
+    bringBack();
+    // By now another list may be on the screen, which has never had it.
+    resync.value += 1;
+  };
   const send = async (options) => {
     if (!waiting.delete(product.id)) return;
     rememberOwn(product.id, -1);
@@ -25,7 +28,7 @@ export function removeLater(product, bringBack) {
     } catch (problem) {
       // Somebody was quicker: it is as it was wanted.
       if (problem.code === "not-found") return;
-      bringBack();
+      restore();
       showProblem(problem, { title: `${product.name} was not deleted` });
     }
   };
@@ -37,7 +40,7 @@ export function removeLater(product, bringBack) {
       run: () => {
         undone = true;
         waiting.delete(product.id);
-        bringBack();
+        restore();
       },
     },
     onGone: () => !undone && send(),

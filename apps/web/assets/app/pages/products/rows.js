@@ -3,6 +3,7 @@
  * that a change touches that row on the screen and no other. The order never changes by itself.
  */
 import { batch, signal } from "../../html.js";
+import { leaving } from "./leaving.js";
 import { matches } from "./query.js";
 
 const FIRST_PAGE = 100;
@@ -32,7 +33,7 @@ export class Rows {
     this.ids = signal([]);
     /** How many new ones wait to be shown. */
     this.waiting = signal(0);
-    /** @type {import("../../../vendor/signals.js").Signal<"first" | "ready" | "more" | "failed">} */
+    /** `reading`: the rows on the screen are about to be others. @type {import("../../../vendor/signals.js").Signal<"first" | "reading" | "ready" | "more" | "failed">} */
     this.state = signal("first");
     this.problem = signal(null);
     this.more = signal(false);
@@ -43,10 +44,13 @@ export class Rows {
     /** What was created since the first page was asked for: the page may have been read before. */
     this.meanwhile = new Set();
     this.held = new Map();
-    this.hidden = new Set();
     this.inserted = 0;
     this.cursor = null;
     this.query = { sort: "-createdAt" };
+    /** The query that the rows on the screen are of. */
+    this.shown = this.query;
+    /** Whether it is a further page that failed: the rows above it are good. */
+    this.partly = false;
     this.abort = new AbortController();
   }
 
@@ -54,13 +58,27 @@ export class Rows {
   async start(query) {
     this.abort.abort();
     this.abort = new AbortController();
-    this.query = query;
+    if (JSON.stringify(query) !== JSON.stringify(this.query)) this.query = query;
     this.meanwhile.clear();
+    this.#busy();
     await this.#fetch({ ...query, limit: this.firstPage }, true);
   }
 
   reload() {
     return this.start(this.query);
+  }
+
+  /** Does again what failed, from where it failed. */
+  retry() {
+    if (!this.partly) return this.refresh();
+    this.state.value = "ready";
+    return this.loadMore();
+  }
+
+  /** What is read anew for the same question needs no word, unless it had failed. */
+  #busy() {
+    const state = this.state.peek();
+    if (state === "failed" || (state !== "first" && this.shown !== this.query)) this.state.value = "reading";
   }
 
   /** Reads anew what is loaded, as deep as it goes, and shows it at once: nobody loses their place. */
@@ -69,6 +87,7 @@ export class Rows {
     this.abort = new AbortController();
     const { signal: aborted } = this.abort;
     this.meanwhile.clear();
+    this.#busy();
     const depth = this.ids.peek().length;
     let all = { items: [], nextCursor: null };
     try {
@@ -80,11 +99,19 @@ export class Rows {
       } while (all.nextCursor && all.items.length < Math.min(depth, MOST_REFRESHED));
       batch(() => this.#take(all, true));
     } catch (problem) {
-      if (aborted.aborted) return;
-      // What is on the screen is old, not wrong: it stays, and the next sign of life tries again.
+      if (!aborted.aborted) this.#failed(problem, true);
+    }
+  }
+
+  /** What is on the screen is old, not wrong, and stays; unless it was of another query. */
+  #failed(problem, anew) {
+    batch(() => {
+      const fits = (id) => matches(this.rows.get(id).peek().product, this.query);
+      if (this.shown !== this.query) this.#keep(this.ids.peek().filter(fits));
+      this.partly = !anew;
       this.problem.value = problem;
       this.state.value = "failed";
-    }
+    });
   }
 
   /** Reads the next page, unless one is on its way. */
@@ -101,9 +128,7 @@ export class Rows {
       if (aborted.aborted) return;
       batch(() => this.#take(page, anew));
     } catch (problem) {
-      if (aborted.aborted) return;
-      this.problem.value = problem;
-      this.state.value = "failed";
+      if (!aborted.aborted) this.#failed(problem, anew);
     }
   }
 
@@ -116,7 +141,7 @@ export class Rows {
       const heard = this.recent.get(item.id);
       const product = heard && heard.version > item.version ? heard.product : item;
       // The same product can be on two pages when it moved between them.
-      if (product === null || there.has(item.id) || this.hidden.has(item.id)) continue;
+      if (product === null || there.has(item.id) || leaving.has(item.id)) continue;
       there.add(item.id);
       ids.push(item.id);
       const known = old.get(item.id);
@@ -127,6 +152,7 @@ export class Rows {
       }
     }
     this.ids.value = ids;
+    this.shown = this.query;
     this.cursor = nextCursor;
     this.more.value = nextCursor !== null;
     this.state.value = "ready";
@@ -141,7 +167,7 @@ export class Rows {
 
   /** Takes in what was created while the page was on its way. @param {Set<string>} there */
   #catchUp(there) {
-    const missing = [...this.meanwhile].filter((id) => !there.has(id) && !this.hidden.has(id));
+    const missing = [...this.meanwhile].filter((id) => !there.has(id) && !leaving.has(id));
     const products = missing.map((id) => this.recent.get(id)?.product).filter(Boolean);
     this.meanwhile.clear();
     if (this.query.sort === "-createdAt" && products.length <= MOST_INSERTED) {
@@ -182,7 +208,7 @@ export class Rows {
   #created(event, tops) {
     const { product } = event.data;
     this.#remember(product.id, product.version, product);
-    if (!matches(product, this.query)) return;
+    if (!matches(product, this.query) || leaving.has(product.id)) return;
     if (this.meanwhile.size < MOST_RECENT) this.meanwhile.add(product.id);
     if (!this.rows.has(product.id)) tops.push(product);
   }
@@ -207,7 +233,8 @@ export class Rows {
     this.#remember(product.id, product.version, product);
     const row = this.rows.get(product.id);
     if (!row) {
-      if (byStream && this.query.lowStock && matches(product, this.query)) this.unseen.add(product.id);
+      if (!matches(product, this.query)) this.unseen.delete(product.id);
+      else if (byStream && this.query.lowStock && !leaving.has(product.id)) this.unseen.add(product.id);
       return;
     }
     const { product: old, pending, changed } = row.peek();
@@ -257,15 +284,15 @@ export class Rows {
     if (left.length < ids.length) this.#keep(left);
   }
 
-  /** Hides a row that is about to be deleted. Returns what brings it back to its place. */
+  /** Hides a row that is about to be deleted. Returns what brings it back to its place, if that is still in this list. */
   hide(id) {
     const place = this.ids.peek().indexOf(id);
     const row = this.rows.get(id);
-    this.hidden.add(id);
+    leaving.add(id);
     if (place >= 0) this.#keep(this.ids.peek().filter((one) => one !== id));
     return () => {
-      this.hidden.delete(id);
-      if (place < 0 || !row || this.rows.has(id)) return;
+      leaving.delete(id);
+      if (place < 0 || !row || this.rows.has(id) || !matches(row.peek().product, this.query)) return;
       this.rows.set(id, row);
       this.ids.value = this.ids.peek().toSpliced(place, 0, id);
     };

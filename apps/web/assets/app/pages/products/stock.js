@@ -20,7 +20,6 @@ export function StockControl({ id, name, stock, tab, disabled, act }) {
   const commit = () => {
     const given = draft && !dropped.current ? parseStock(draft.text, draft.from) : null;
     dropped.current = false;
-    if (draft && !given && draft.text.trim() !== "" && wrong) return setDraft(null);
     setDraft(null);
     setWrong(false);
     if (!given || given.delta === 0) return undefined;

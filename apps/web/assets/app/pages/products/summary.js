@@ -5,33 +5,34 @@ import { html, signal, useEffect } from "../../html.js";
 import { linkTo } from "../../route.js";
 import { seller } from "../../seller.js";
 import { onEvents, resync } from "../../stream/client.js";
+import { follow } from "./follow.js";
 
 /** Often enough to look live, seldom enough to cost nothing. */
 const PAUSE_MILLIS = 1_000;
-const summary = signal(null);
+/** Whose figures they are, and the figures. */
+const summary = signal({ whose: null, figures: null });
 
 export function Summary() {
   const whose = seller.value;
   const again = resync.value;
   useEffect(() => {
-    let timer = null;
     let stopped = false;
+    let asked = 0;
     const read = async () => {
+      const mine = (asked += 1);
       const figures = await analytics("/summary", { sellerId: whose }).catch(() => null);
-      timer = null;
-      if (!stopped && figures) summary.value = figures;
+      if (!stopped && figures && mine === asked) summary.value = { whose, figures };
     };
+    const followed = follow(read, PAUSE_MILLIS);
     read();
-    const end = onEvents((batch) => {
-      if (batch.length > 0) timer ??= setTimeout(read, PAUSE_MILLIS);
-    });
+    const end = onEvents((batch) => batch.length > 0 && followed.wake());
     return () => {
       stopped = true;
-      clearTimeout(timer);
+      followed.stop();
       end();
     };
   }, [whose, again]);
-  const { products, units, stockValue, lowStockProducts } = summary.value ?? {};
+  const { products, units, stockValue, lowStockProducts } = (summary.value.whose === whose && summary.value.figures) || {};
   const figure = (name, value, exact) => html`<div class="figure"><dt>${name}</dt><dd title=${exact}>${value || html`<span class="skeleton">0000</span>`}</dd></div>`;
   return html`<dl class="figures">
     ${figure("Products", products !== undefined && count(products))}

@@ -11,7 +11,7 @@ const AHEAD = 80;
 /** Scrolled by less than this below the first row, in pixels, a reader is still at the top. */
 const NEAR_TOP = 60;
 
-/** @param {{rows: import("./rows.js").Rows, act: import("./actions.js").Actions, presence: {pointed: boolean, within: boolean, atTop: boolean}}} props */
+/** @param {{rows: import("./rows.js").Rows, act: import("./actions.js").Actions, presence: {pointed: boolean, within: boolean, atTop: boolean, focusRow: (index: number) => void}}} props */
 export function ProductTable({ rows, act, presence }) {
   const body = useRef(null);
   const [rowHeight, setRowHeight] = useState(innerWidth < 760 ? 104 : 60);
@@ -48,10 +48,14 @@ export function ProductTable({ rows, act, presence }) {
   }, [total, rows.state.value === "ready", rowHeight]);
 
   const moveTo = (index, part) => {
-    const to = Math.max(0, Math.min(total - 1, index));
+    // Not `total`: a row may have gone since this was drawn.
+    const count = rows.ids.peek().length;
+    if (count === 0) return document.getElementById("main")?.focus({ preventScroll: true });
+    const to = Math.max(0, Math.min(count - 1, index));
     wanted.current = { index: to, part };
-    setActive({ index: to, within: true });
+    return setActive({ index: to, within: true });
   };
+  presence.focusRow = (index) => moveTo(index, -1);
 
   // Rows are drawn anew when what they get is new: this stays the same.
   const rowAct = useRef(null);
@@ -86,6 +90,17 @@ export function ProductTable({ rows, act, presence }) {
     event.stopPropagation();
   };
 
+  const left = () => {
+    presence.within = false;
+    setActive((now) => ({ ...now, within: false }));
+  };
+  useLayoutEffect(
+    () => () => {
+      presence.within = false;
+      presence.pointed = false;
+    },
+    [],
+  );
   const pinned = active.within ? Math.min(active.index, total - 1) : -1;
   const parts = segments({ start: Math.min(view.start, total), end: Math.min(view.end, total), total, pinned });
   const tabbed = Math.min(active.index, Math.max(0, total - 1));
@@ -103,11 +118,16 @@ export function ProductTable({ rows, act, presence }) {
 
   // A row that the keyboard asked for may only now be in the document.
   useLayoutEffect(() => {
-    if (!wanted.current) return;
+    if (!wanted.current) {
+      // Browsers say nothing when what has the focus is taken away.
+      if (presence.within && !body.current.contains(document.activeElement)) left();
+      return;
+    }
     const { index, part } = wanted.current;
     const row = body.current.querySelector(`[data-index="${index}"]`);
+    // One that is not there any more must not take the focus from somebody when another comes in its place.
+    if (row || index >= total) wanted.current = null;
     if (!row) return;
-    wanted.current = null;
     const target = part >= 0 ? row.querySelectorAll("button, input")[part] : row;
     (target?.disabled ? row : target ?? row).focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
@@ -129,9 +149,7 @@ export function ProductTable({ rows, act, presence }) {
         if (row) setActive({ index: Number(row.dataset.index), within: true });
       }}
       onFocusOut=${(event) => {
-        if (event.currentTarget.contains(event.relatedTarget)) return;
-        presence.within = false;
-        setActive((now) => ({ ...now, within: false }));
+        if (!event.currentTarget.contains(event.relatedTarget)) left();
       }}>
       ${parts.map((part) =>
         "gap" in part

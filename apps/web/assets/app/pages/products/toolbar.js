@@ -3,6 +3,7 @@ import { analytics } from "../../api.js";
 import { html, signal, useEffect, useRef, useState } from "../../html.js";
 import { ready } from "../../ready.js";
 import { route, setParams } from "../../route.js";
+import { CHECK_CATEGORY } from "../../stream/checks.js";
 import { Icon } from "../../ui/icons.js";
 import { DEFAULT_SORT, SORTS } from "./query.js";
 
@@ -14,7 +15,7 @@ export function Toolbar() {
   const { q = "", category = "", low = "", sort = DEFAULT_SORT } = route.value.params;
   useEffect(() => {
     ready.then(() => analytics("/aggregates", { window: "all", by: "category", limit: 200 })).then(
-      ({ items }) => (categories.value = items.map((item) => item.key).sort((a, b) => a.localeCompare(b))),
+      ({ items }) => (categories.value = items.map((item) => item.key).filter((name) => name !== CHECK_CATEGORY).sort((a, b) => a.localeCompare(b))),
       () => undefined,
     );
   }, []);
@@ -37,9 +38,14 @@ function Search({ q }) {
   const sent = useRef(q);
   // The address can change by itself: back, a link, a cleared filter.
   useEffect(() => {
-    if (q !== sent.current) setText(q);
+    if (q !== sent.current) {
+      clearTimeout(timer.current);
+      setText(q);
+    }
     sent.current = q;
   }, [q]);
+  // What was typed last here is no search of the next page.
+  useEffect(() => () => clearTimeout(timer.current), []);
   const send = (value) => {
     clearTimeout(timer.current);
     sent.current = value;
