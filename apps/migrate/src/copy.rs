@@ -238,7 +238,7 @@ async fn since(
 }
 
 /// All that a catalog has is compared with the source: what it had before would be a difference.
-async fn only_if_empty(deps: &Deps) -> Result<(), MigrateError> {
+pub(crate) async fn only_if_empty(deps: &Deps) -> Result<(), MigrateError> {
     let mut rows = crate::rows::CatalogRows::begin(deps);
     while let Some(page) = rows.page().await? {
         if let Some(row) = page.iter().find(|row| row.product.is_some()) {

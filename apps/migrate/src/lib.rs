@@ -57,8 +57,8 @@ pub use propose::{Proposal, propose};
 pub use record::{CopyRecord, Folder, Record, StepRecord};
 pub use shadow::{Example, Fields, Shadow, ShadowConfig, Speed, Until, shadow};
 pub use way::{
-    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Turn, TurnRecord, Turned, Way,
-    cut_over, finish, follow, roll_back,
+    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, ShutRecord, Turn, TurnRecord, Turned,
+    Way, cut_over, finish, follow, roll_back,
 };
 
 /// What the steps work with.

@@ -13,7 +13,7 @@ use souk_domain::Timestamp;
 use souk_ports::fault;
 
 use crate::error::MigrateError;
-use crate::way::{BackRecord, DifferencesRecord, Direction, FollowRecord, TurnRecord};
+use crate::way::{BackRecord, DifferencesRecord, Direction, FollowRecord, ShutRecord, TurnRecord};
 
 /// What is known of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Record {
     /// Every cut-over and rollback that took effect.
     #[serde(default)]
     pub turns: Vec<TurnRecord>,
+    /// Since when nobody can write; `None`: one side is open.
+    #[serde(default)]
+    pub shut: Option<ShutRecord>,
     /// The last time that each step was taken.
     #[serde(default)]
     pub steps: BTreeMap<String, StepRecord>,

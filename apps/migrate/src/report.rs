@@ -120,6 +120,9 @@ impl fmt::Display for Record {
             }
         }
         self.way(f)?;
+        if let Some(shut) = &self.shut {
+            write!(f, "\n{shut}")?;
+        }
         if let Some(copy) = self.copy.as_ref().filter(|_| self.follow.is_none()) {
             match (&copy.after, copy.complete) {
                 (Some(after), _) => {

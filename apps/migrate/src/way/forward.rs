@@ -47,23 +47,39 @@ pub(super) struct Forward<'a> {
 }
 
 impl<'a> Forward<'a> {
+    /// Begins as [`Self::begin`] does; where that fails, souk is as open as it was.
+    pub async fn begin_or_leave(
+        way: &'a Way<'a>,
+        progress: &mut impl FnMut(Progress),
+    ) -> Result<Self, MigrateError> {
+        let before = way.deps.catalog.keeper().await?;
+        match Self::begin(way, progress).await {
+            Err(error) => Err(leave(way, before, error).await),
+            begun => begun,
+        }
+    }
+
     /// Goes on where the record says, or begins: the capture first, then everything that was there before it. From now on
     /// nobody else writes to souk.
     pub async fn begin(way: &'a Way<'a>, progress: &mut impl FnMut(Progress)) -> Result<Self, MigrateError> {
         let (judge, query) = crate::plan::judge(&way.deps.source, way.mapping).await?;
-        let (table, installed) = if way.trigger {
-            let table = way.table().await?;
-            let installed = way.capture.is_installed(&table).await?;
-            way.capture.install(&table).await?;
-            (Some(table), installed)
-        } else {
-            (None, true)
+        let table = if way.trigger { Some(way.table().await?) } else { None };
+        let installed = match &table {
+            Some(table) => way.capture.is_installed(table).await?,
+            None => true,
         };
-        way.deps.catalog.set_keeper(Keeper::Source).await?;
         let record = way.folder.record()?;
         let known = record.follow.filter(|state| installed && state.trigger == way.trigger);
         let is_known =
             known.as_ref().is_some_and(|state| state.caught_up && state.mapping == way.mapping.digest());
+        if !is_known && record.copy.is_none() {
+            // A catalog that the copy would refuse is not shut, and the source is left as it is.
+            crate::copy::only_if_empty(way.deps).await?;
+        }
+        if let Some(table) = &table {
+            way.capture.install(table).await?;
+        }
+        way.deps.catalog.set_keeper(Keeper::Source).await?;
         let state = FollowRecord { trigger: way.trigger, ..known.unwrap_or_default() };
         let differences = record.differences.unwrap_or_default();
         let (rolling, kept) = (Rolling::new(), Instant::now());
@@ -298,6 +314,20 @@ impl<'a> Forward<'a> {
             record.follow = Some(self.state.clone());
             record.differences = Some(self.differences.clone());
         })
+    }
+}
+
+/// Makes souk as open as it was before a beginning that failed.
+pub(super) async fn leave(way: &Way<'_>, before: Keeper, error: MigrateError) -> MigrateError {
+    if before == Keeper::Source {
+        return error;
+    }
+    match way.deps.catalog.set_keeper(before).await {
+        Ok(()) => error,
+        Err(shut) => MigrateError::Unreachable(format!(
+            "{error}; souk could not be opened again ({shut}): it takes no writes until `souk migrate finish --give-up`, or a \
+             cut-over"
+        )),
     }
 }
 

@@ -171,11 +171,11 @@ impl Bed {
     }
 
     pub async fn cut_over(&self, mapping: &Mapping) -> Result<Turned, MigrateError> {
-        cut_over(&self.way(mapping), TURN, |_| {}).await
+        cut_over(&self.way(mapping), TURN, std::future::pending(), |_| {}).await
     }
 
     pub async fn roll_back(&self, mapping: &Mapping) -> Result<Turned, MigrateError> {
-        roll_back(&self.way(mapping), TURN, |_| {}).await
+        roll_back(&self.way(mapping), TURN, std::future::pending(), |_| {}).await
     }
 
     /// Waits until both sides are the same.

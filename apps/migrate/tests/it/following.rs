@@ -6,7 +6,7 @@ use souk_ports::{Capture as _, ExecuteError, KEPT_ELSEWHERE, Keeper, OldTable, U
 
 use crate::bed::Bed;
 
-fn table() -> OldTable {
+pub fn table() -> OldTable {
     OldTable { schema: "public".into(), name: "products".into(), key: "id".into() }
 }
 

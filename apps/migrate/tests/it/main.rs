@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a failed one")]
 
 mod bed;
+mod breaking_off;
 mod comparing;
 mod copying;
 mod following;

@@ -60,7 +60,9 @@ impl PgOutpost {
             }
         };
         // Put back when it was used to the end: a question that is dropped may leave a transaction open.
+        let asked = self.server.unless_answered(&client);
         let done = work(client.clone()).await;
+        asked.answered();
         *session = Some(client);
         done.map_err(|error| self.fault(&error))
     }

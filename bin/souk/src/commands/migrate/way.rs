@@ -1,11 +1,12 @@
 //! `souk migrate follow`, `cutover`, `rollback` and `finish`: the steps while both systems run.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use souk_migrate::{Direction, Following, Mapping, Turn, Way};
+use souk_migrate::{Direction, Following, Mapping, MigrateError, Progress, Turn, Turned, Way};
 use souk_postgres::PgOutpost;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::{Step, told, with_progress};
 use crate::cli::{CutoverArgs, FinishArgs, FollowArgs, RollbackArgs};
@@ -63,13 +64,8 @@ pub fn cut_over(args: CutoverArgs) -> Result<(), Failure> {
         return step.run(async move |step| rehearse(&step, "cut over"));
     }
     step.run(async move |step| {
-        let trigger = triggered(&step)?;
-        let turned = with_way(&step, trigger, async |way| {
-            Ok(with_progress(|line| souk_migrate::cut_over(way, turn, line)).await?)
-        })
-        .await?;
-        step.print(&turned);
-        if turned.ok { Ok(()) } else { Err(Failure::reported()) }
+        let turned = turning(&step, async |way, stop, line| souk_migrate::cut_over(way, turn, stop, line).await);
+        told_of(&step, turned.await?)
     })
 }
 
@@ -84,13 +80,59 @@ pub fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
         return step.run(async move |step| rehearse(&step, "roll back"));
     }
     step.run(async move |step| {
-        let trigger = triggered(&step)?;
-        let turned = with_way(&step, trigger, async |way| {
-            Ok(with_progress(|line| souk_migrate::roll_back(way, turn, line)).await?)
-        })
-        .await?;
-        step.print(&turned);
-        if turned.ok { Ok(()) } else { Err(Failure::reported()) }
+        let turned = turning(&step, async |way, stop, line| souk_migrate::roll_back(way, turn, stop, line).await);
+        told_of(&step, turned.await?)
+    })
+}
+
+fn told_of(step: &Step, turned: Turned) -> Result<(), Failure> {
+    step.print(&turned);
+    if turned.ok { Ok(()) } else { Err(Failure::reported()) }
+}
+
+/// Turns. The first signal asks it to open the side again that was open before, or to come to its end where both are proven
+/// the same; the second one leaves everything as it is, and says how that is.
+async fn turning(
+    step: &Step,
+    turn: impl AsyncFnOnce(&Way<'_>, Asked, Line) -> Result<Turned, MigrateError>,
+) -> Result<Turned, Failure> {
+    let mut signals = Signals::listen()?;
+    let trigger = triggered(step)?;
+    with_way(step, trigger, async |way| {
+        let (ask, asked) = oneshot::channel();
+        let stop: Asked = Box::pin(async move {
+            if asked.await.is_err() {
+                // Whoever might have asked is gone.
+                std::future::pending::<()>().await;
+            }
+        });
+        let turned = with_progress(|line| turn(way, stop, line));
+        tokio::select! {
+            turned = turned => Ok(turned?),
+            () = twice(&mut signals, ask) => Err(left_as_it_is(step)),
+        }
+    })
+    .await
+}
+
+type Asked = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Line = Box<dyn FnMut(Progress) + Send>;
+
+/// Waits for two signals; the first one asks for the end.
+async fn twice(signals: &mut Signals, ask: oneshot::Sender<()>) {
+    let name = signals.next().await;
+    eprintln!("{name}: whoever wrote before is let in again; once more to leave everything as it is");
+    // It may have come to its end meanwhile.
+    let _ = ask.send(());
+    signals.next().await;
+}
+
+/// Says what a second signal leaves behind.
+fn left_as_it_is(step: &Step) -> Failure {
+    let shut = step.folder.record().ok().and_then(|record| record.shut);
+    Failure::Fault(match shut {
+        Some(shut) => format!("broken off; {shut}"),
+        None => "broken off; nobody was shut out".to_owned(),
     })
 }
 
@@ -156,6 +198,26 @@ fn rehearse(step: &Step, wanted: &str) -> Result<(), Failure> {
     step.mapping()?;
     let (old, here) = (step.source.address(), Target::place(&step.settings));
     let record = step.folder.record()?;
+    // One that was broken off is gone on with, or undone.
+    if record.shut.is_some() {
+        let text = match (wanted, record.direction) {
+            ("cut over", Direction::Forward) => Some(format!(
+                "the writers of {old} are shut out already: would compare everything, and let {here} take writes if nothing \
+                 differs, else {old}"
+            )),
+            ("cut over", Direction::Back | Direction::OneWay) => {
+                Some(format!("both sides are shut, and the same: would let {here} take writes"))
+            }
+            ("roll back", Direction::Forward) => {
+                Some(format!("both sides are shut: would let {old} take writes again"))
+            }
+            _ => None,
+        };
+        if let Some(text) = text {
+            crate::output::print_line(&text);
+            return Ok(());
+        }
+    }
     let text = match (wanted, record.direction) {
         ("follow", Direction::Forward) => format!(
             "would install a trigger and the schema souk_capture in {old}, take nothing but its changes into {here}, and refuse \

@@ -10,12 +10,17 @@ use uuid::Uuid;
 
 use super::{PgOutpost, SCHEMA, TRIGGERS, full_name, quoted};
 
+/// Taken by whoever puts the fence up or takes it down, until the end of the transaction: a fence that was broken off may
+/// still be waiting for the table, and must not come up after it was lifted. "soukfenc" in ASCII.
+const TURN: &str = "SELECT pg_advisory_xact_lock(8317996140916469347)";
+
 /// Statement by statement, so that COPY and statements without rows are refused too. Making a trigger waits for every
 /// transaction that has written the table, and makes the next ones wait.
 fn fence(table: &OldTable, within: Duration) -> String {
     let name = full_name(table);
     format!(
         "SET LOCAL lock_timeout = {};
+{TURN};
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 DROP FUNCTION IF EXISTS {SCHEMA}.refuse() CASCADE;
 CREATE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $refuse$
@@ -54,7 +59,7 @@ impl WayBack for PgOutpost {
 
     async fn lift(&self) -> Result<(), PortError> {
         // A schema that is not there is no fault either.
-        self.run(format!("DROP FUNCTION IF EXISTS {SCHEMA}.refuse() CASCADE")).await
+        self.run(format!("{TURN}; DROP FUNCTION IF EXISTS {SCHEMA}.refuse() CASCADE")).await
     }
 
     async fn obstacles(&self, table: &OldTable, columns: &[BackColumn]) -> Result<Vec<String>, PortError> {
