@@ -12,12 +12,13 @@ use souk_ports::{SourceQuery, SourceRow, fault};
 use tokio::task::JoinHandle;
 
 use crate::compare::{Difference, DifferenceKind, compare_with, of_import, of_product};
+use crate::digest::ProductDigest;
 use crate::judge::{Judge, Verdict};
 use crate::plan::judge;
 use crate::policy::{Fault, FaultKind, Policy};
 use crate::record::{CopyRecord, Folder};
 use crate::rows::SourceRows;
-use crate::take::{Taken, delete, take};
+use crate::take::{Contest, Taken, delete, take};
 use crate::{Comparison, Deps, Direction, Mapping, MigrateError, Progress};
 
 /// What a copy did.
@@ -108,7 +109,7 @@ pub async fn copy(
         }
         fault::crash_point("migrate.taken");
         let deps = deps.clone();
-        let taken = tokio::spawn(async move { take(&deps, page.imports).await });
+        let taken = tokio::spawn(async move { take(&deps, page.imports, Contest::Win).await });
         under_way = Some(UnderWay { rows: page.rows, taken });
     }
     settle(deps, mapping, &mut copied, &mut progress).await?;
@@ -188,7 +189,7 @@ async fn settle(
     copied.deleted = delete(deps, &gone, &migration).await?;
     for keys in stale.chunks(crate::rows::PAGE) {
         let rows = deps.source.rows(&query, keys).await?;
-        let taken = take(deps, judged(&judge, rows, copied)?).await?;
+        let taken = take(deps, judged(&judge, rows, copied)?, Contest::Win).await?;
         copied.changed += taken.changed;
     }
     if !gone.is_empty() || !stale.is_empty() {
@@ -208,7 +209,8 @@ async fn settle(
     Ok(())
 }
 
-/// Takes what changed since it was put right; a shop in use may never hold still. Returns what souk has not even then.
+/// Takes what changed since it was put right; a shop in use may never hold still. Returns what souk has not even then: a
+/// product that is not as it was just taken has lost it to another one, and always will.
 async fn since(
     deps: &Deps,
     judge: &Judge,
@@ -216,22 +218,24 @@ async fn since(
     left: &[Difference],
     copied: &mut Copied,
 ) -> Result<HashSet<ProductId>, MigrateError> {
-    let gone: Vec<ProductId> =
-        left.iter().filter(|difference| difference.key.is_none()).map(|difference| difference.id).collect();
-    copied.deleted += delete(deps, &gone, &judge.migration(Phase::Copy)).await?;
-    let keys: Vec<String> = left.iter().filter_map(|difference| difference.key.clone()).collect();
-    let mut stays = HashSet::new();
+    let mut gone: HashSet<ProductId> = left.iter().map(|difference| difference.id).collect();
+    // What was gone may have come back, where ids are keys.
+    let keys: Vec<String> = left.iter().map(|it| it.key.clone().unwrap_or_else(|| it.id.to_string())).collect();
+    let mut wanted: Vec<(ProductId, ProductDigest)> = Vec::with_capacity(keys.len());
     for keys in keys.chunks(crate::rows::PAGE) {
         let imports = judged(judge, deps.source.rows(query, keys).await?, copied)?;
-        copied.changed += take(deps, imports.clone()).await?.changed;
-        for import in imports {
-            let (id, wanted) = of_import(import);
-            let product = deps.catalog.product(id).await?;
-            let is_there = product
-                .is_some_and(|product| wanted.differing(&of_product(&product, judge, query)).is_empty());
-            if !is_there {
-                stays.insert(id);
-            }
+        wanted.extend(imports.iter().cloned().map(of_import).map(|(id, it)| (id, it.digest(id))));
+        copied.changed += take(deps, imports, Contest::Win).await?.changed;
+    }
+    wanted.iter().for_each(|(id, _)| drop(gone.remove(id)));
+    let gone: Vec<ProductId> = gone.into_iter().collect();
+    copied.deleted += delete(deps, &gone, &judge.migration(Phase::Copy)).await?;
+    let mut stays = HashSet::new();
+    // Once all are taken: what one takes from another shows in whichever order they came.
+    for (id, wanted) in wanted {
+        let product = deps.catalog.product(id).await?;
+        if product.is_none_or(|product| of_product(&product, judge, query).digest(id) != wanted) {
+            stays.insert(id);
         }
     }
     Ok(stays)

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use souk_ports::{
-    KeyType, PortError, RowCount, SharedSkus, Source, SourceIdentity, SourceQuery, SourceRow, SourceTable,
+    KeyType, PortError, RowCount, SellersSku, SharedSkus, Source, SourceIdentity, SourceQuery, SourceRow,
+    SourceTable, TableName,
 };
 
 /// How long an answer is waited for: a network that is lost for a minute is no reason to begin anew.
@@ -71,6 +72,18 @@ impl Source for Patient {
 
     async fn shared_skus(&self, query: &SourceQuery, limit: usize) -> Result<SharedSkus, PortError> {
         patiently(|| self.0.shared_skus(query, limit)).await
+    }
+
+    async fn rows_with_skus(
+        &self,
+        query: &SourceQuery,
+        codes: &[SellersSku],
+    ) -> Result<Vec<SourceRow>, PortError> {
+        patiently(|| self.0.rows_with_skus(query, codes)).await
+    }
+
+    async fn tables_of(&self, query: &SourceQuery) -> Result<Vec<TableName>, PortError> {
+        patiently(|| self.0.tables_of(query)).await
     }
 
     async fn lock(&self) -> Result<bool, PortError> {

@@ -34,6 +34,8 @@ pub struct Plan {
     pub source: String,
     /// What is read.
     pub from: String,
+    /// Other tables that the mapping reads.
+    pub others: Vec<String>,
     /// Whether keys are kept as ids.
     pub keys_are_uuids: bool,
     /// Rows there.
@@ -81,8 +83,7 @@ pub(crate) async fn judge(
             shared.count
         )));
     }
-    let shared = shared.examples.into_iter().map(|(seller, sku, _)| (seller, sku));
-    Ok((mapping.judge(&key).with_shared(shared), query))
+    Ok((mapping.judge(&key).with_shared(shared.examples), query))
 }
 
 /// Judges every row, and writes a report of those with faults into the folder.
@@ -98,7 +99,9 @@ pub async fn plan(
     let identity = source.identity().await?;
     let (judge, query) = self::judge(source, mapping).await?;
     let count = source.count(&query).await?;
+    let tables: Vec<String> = source.tables_of(&query).await?.iter().map(ToString::to_string).collect();
     let mut plan = Plan {
+        others: if tables.len() > 1 { tables } else { Vec::new() },
         source: identity.place,
         from: mapping.from.clone(),
         keys_are_uuids: query.key_type == "uuid",

@@ -16,6 +16,14 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids = if self.keys_are_uuids { "kept as ids" } else { "made into ids of version 5" };
         writeln!(f, "{} rows of {} in {}, keys {ids}", self.rows, self.from, self.source)?;
+        if !self.others.is_empty() {
+            writeln!(
+                f,
+                "{} are read: while both systems run, a change in the first table of the mapping comes at once, in the others \
+                 with the next comparison; a cut-over shuts the writers of all of them out",
+                self.others.join(", ")
+            )?;
+        }
         writeln!(f, "{} to take over, {} to skip, {} to decide", self.take, self.skip, self.stop)?;
         for (kind, found) in &self.faults {
             let policy = match found.policy {

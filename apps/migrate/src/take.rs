@@ -17,28 +17,44 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What became of some imports.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     /// Products that were created or changed.
     pub changed: u64,
     /// Products that were so already.
     pub same: u64,
+    /// Products that were not taken, since another one has their sku.
+    pub contested: Vec<ProductId>,
 }
 
-/// Imports products; each is what it is to be when this returns, unless somebody else has its sku for good.
-pub(crate) async fn take(deps: &Deps, imports: Vec<Import>) -> Result<Taken, MigrateError> {
+/// What is done about a sku that another product has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contest {
+    /// It changes hands: the other one has another sku in the source, or none.
+    Win,
+    /// The import is put aside, until somebody has looked who has it in the source.
+    Tell,
+}
+
+/// Imports products; each is what it is to be when this returns, but for those that are contested.
+pub(crate) async fn take(
+    deps: &Deps,
+    imports: Vec<Import>,
+    contest: Contest,
+) -> Result<Taken, MigrateError> {
     let mut units = JoinSet::new();
     let mut imports = imports.into_iter().peekable();
     while imports.peek().is_some() {
         let unit: Vec<Import> = imports.by_ref().take(UNIT).collect();
         let deps = deps.clone();
-        units.spawn(async move { take_unit(&deps, unit).await });
+        units.spawn(async move { take_unit(&deps, unit, contest).await });
     }
     let mut taken = Taken::default();
     while let Some(unit) = units.join_next().await {
         let unit = unit.map_err(MigrateError::cut_off)??;
         taken.changed += unit.changed;
         taken.same += unit.same;
+        taken.contested.extend(unit.contested);
     }
     Ok(taken)
 }
@@ -73,7 +89,7 @@ pub(crate) async fn delete(
     Ok(deleted)
 }
 
-async fn take_unit(deps: &Deps, imports: Vec<Import>) -> Result<Taken, MigrateError> {
+async fn take_unit(deps: &Deps, imports: Vec<Import>, contest: Contest) -> Result<Taken, MigrateError> {
     let commands = imports.iter().cloned().map(Command::Import).collect();
     let refusals = match execute(deps, commands).await? {
         Ok(changed) => return Ok(count(&changed)),
@@ -90,39 +106,36 @@ async fn take_unit(deps: &Deps, imports: Vec<Import>) -> Result<Taken, MigrateEr
         match execute(deps, free.iter().cloned().map(Command::Import).collect()).await? {
             Ok(changed) => taken = count(&changed),
             // What is refused now was not before: somebody else writes here.
-            Err(_) => {
-                for import in free {
-                    take_one(deps, import).await?;
-                    taken.changed += 1;
-                }
-            }
+            Err(_) => against.splice(0..0, free).for_each(drop),
         }
     }
     for import in against {
-        take_one(deps, import).await?;
-        taken.changed += 1;
+        let id = import.id;
+        if take_one(deps, import, contest).await? { taken.changed += 1 } else { taken.contested.push(id) }
     }
     Ok(taken)
 }
 
 fn count(changed: &[bool]) -> Taken {
     let same = changed.iter().filter(|changed| !**changed).count() as u64;
-    Taken { changed: changed.len() as u64 - same, same }
+    Taken { changed: changed.len() as u64 - same, same, contested: Vec::new() }
 }
 
-/// Takes a product that was refused: an id that was given to another product, or a sku that changed hands.
-async fn take_one(deps: &Deps, import: Import) -> Result<(), MigrateError> {
+/// Takes a product that was refused: an id that was given to another product, or a sku that changed hands. Returns whether
+/// it did.
+async fn take_one(deps: &Deps, import: Import, contest: Contest) -> Result<bool, MigrateError> {
     /// A sku changes hands once, an id once: more is somebody else's work.
     const TRIES: usize = 6;
     let mut before: Vec<Command> = Vec::new();
     for _ in 0..TRIES {
         let commands = before.iter().cloned().chain([Command::Import(import.clone())]).collect();
-        let Err(refusals) = execute(deps, commands).await? else { return Ok(()) };
+        let Err(refusals) = execute(deps, commands).await? else { return Ok(true) };
         let Some(Refusal { rejection, .. }) = refusals.into_iter().next() else { break };
         match rejection {
             Rejection::AlreadyExists { product_id } => {
                 before.push(Command::ImportDelete { id: product_id, migration: import.migration.clone() });
             }
+            Rejection::SkuTaken { .. } if contest == Contest::Tell => return Ok(false),
             Rejection::SkuTaken { product_id } => match deps.catalog.product(product_id).await? {
                 // It has another one in the source by now, and gets it when its turn comes.
                 Some(holder) => before.push(Command::Import(without_sku(&holder, &import.migration))),

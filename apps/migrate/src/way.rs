@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use souk_domain::Timestamp;
-use souk_ports::{Capture, EventLog, Keeper, OldTable, WayBack};
+use souk_ports::{Capture, EventLog, Keeper, OldTable, TableName, WayBack};
 
 use crate::columns::FirstTable;
 use crate::record::Record;
@@ -67,6 +67,27 @@ impl Way<'_> {
             ))
         })?;
         Ok(self.capture.find(&name, &key).await?)
+    }
+
+    /// Names the other tables that the mapping reads: no trigger tells of their changes, the comparisons find them.
+    ///
+    /// # Errors
+    /// `Found` when the source does not understand the mapping, `Unreachable` when it cannot be read.
+    pub async fn others(&self) -> Result<Vec<TableName>, MigrateError> {
+        let first = match self.table().await {
+            Ok(table) => Some(table.table()),
+            Err(MigrateError::Found(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let mut tables = self.deps.source.tables_of(&self.mapping.query()).await?;
+        tables.retain(|table| Some(table) != first.as_ref());
+        Ok(tables)
+    }
+
+    /// Every table that the mapping reads, the one that products are written back to first.
+    async fn tables(&self) -> Result<Vec<TableName>, MigrateError> {
+        let first = self.table().await?.table();
+        Ok(std::iter::once(first).chain(self.others().await?).collect())
     }
 
     /// Reads the record, bound to this source and target, and changes it.
@@ -121,7 +142,7 @@ impl Way<'_> {
     async fn is_open(&self, direction: Direction) -> Result<bool, MigrateError> {
         match direction {
             Direction::Forward => match self.table().await {
-                Ok(table) => Ok(!self.old.is_fenced(&table).await?),
+                Ok(table) => Ok(!self.old.is_fenced(&table.table()).await?),
                 // No trigger was ever on it.
                 Err(MigrateError::Found(_)) => Ok(true),
                 Err(error) => Err(error),

@@ -15,7 +15,7 @@ use souk_ports::{
 };
 use tokio::task::JoinSet;
 
-use super::rolling::Rolling;
+use super::rolling::{Rolling, Seen};
 use super::state::Pace;
 use super::{BackRecord, DifferencesRecord, Direction, Following, Way};
 use crate::compare::{Difference, Suspect, of_import, of_product, settle};
@@ -138,7 +138,7 @@ impl<'a> Backward<'a> {
 
     /// Writes back what changed since the last look; waits a moment for the next change.
     pub async fn look(&mut self) -> Result<(), MigrateError> {
-        let found = self.rolling.poll(self.way.deps, &self.judge, &self.query).await;
+        let found = self.rolling.poll(self.way.deps, self.way.mapping).await;
         let records = self.next().await?;
         if records.is_empty() {
             self.quiet += 1;
@@ -151,7 +151,8 @@ impl<'a> Backward<'a> {
             self.apply(&records).await?;
         }
         self.pace.away = None;
-        if let Some(suspects) = found {
+        if let Some(Seen { suspects, judge }) = found {
+            self.judge = judge;
             self.confirm(&suspects).await?;
         }
         if self.kept.elapsed() > NOW_AND_THEN {

@@ -5,19 +5,21 @@
 //! place of telling. The position is recorded after what it stands for, so that a follower that ends anywhere repeats some
 //! of it, without effect.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use souk_domain::{Import, Phase, ProductId};
-use souk_ports::{Changes, ErrorKind, Keeper, OldTable, SourceQuery, SourceRow, fault};
+use souk_ports::{
+    Changes, ErrorKind, Keeper, OldTable, SellersSku, SourceQuery, SourceRow, fault,
+};
 
-use super::rolling::Rolling;
+use super::rolling::{Rolling, Seen};
 use super::state::Pace;
 use super::{DifferencesRecord, Direction, FollowRecord, Following, Way};
 use crate::compare::{Difference, DifferenceKind, Suspect, compare_with, settle};
 use crate::judge::{Judge, Verdict};
 use crate::policy::Fault;
-use crate::take::{delete, take};
+use crate::take::{Contest, delete, take};
 use crate::{MigrateError, Progress};
 
 /// Keys that are told one by one; beyond, comparing everything is cheaper, and memory stays bounded.
@@ -107,7 +109,7 @@ impl<'a> Forward<'a> {
         if self.table.is_none() {
             return self.compare_and_take().await;
         }
-        let found = self.rolling.poll(self.way.deps, &self.judge, &self.query).await;
+        let found = self.rolling.poll(self.way.deps, self.way.mapping).await;
         let any = match self.way.capture.changes(&self.state.position, MOST_KEYS).await {
             Ok(changes) if changes.too_many || changes.truncated => {
                 self.whole(progress).await?;
@@ -131,7 +133,8 @@ impl<'a> Forward<'a> {
             Err(error) => return Err(error.into()),
         };
         self.state.pace.away = None;
-        if let Some(suspects) = found {
+        if let Some(Seen { suspects, judge }) = found {
+            self.judge = judge;
             self.confirm(&suspects).await?;
         }
         Ok(if any { Duration::ZERO } else { IDLE })
@@ -205,41 +208,77 @@ impl<'a> Forward<'a> {
         }
     }
 
-    async fn apply_some(&self, pace: &mut Pace, keys: &[String]) -> Result<(), MigrateError> {
+    async fn apply_some(&mut self, pace: &mut Pace, keys: &[String]) -> Result<(), MigrateError> {
         let rows: Vec<SourceRow> = self.way.deps.source.rows(&self.query, keys).await?;
-        let (mut imports, mut gone): (Vec<(String, Import)>, Vec<ProductId>) = (Vec::new(), Vec::new());
-        let mut seen = HashSet::with_capacity(rows.len());
-        for row in rows {
-            pace.refused.remove(&row.key);
-            match self.judge.judge(&row, Phase::Follow) {
-                Verdict::Take(import, _) => imports.push((row.key.clone(), *import)),
-                // Left out: not there for souk.
-                Verdict::Skip(_) => gone.extend(self.judge.id(&row.key)),
-                Verdict::Stop(faults) => pace.refuse(&row.key, tell(&faults)),
-            }
-            seen.insert(row.key);
-        }
+        let seen: HashSet<String> = rows.iter().map(|row| row.key.clone()).collect();
+        let mut gone: Vec<ProductId> = Vec::new();
         for key in keys.iter().filter(|key| !seen.contains(*key)) {
             pace.refused.remove(key);
             gone.extend(self.judge.id(key));
         }
+        let codes = self.codes(&rows);
+        let contested = self.take_rows(pace, rows, gone, Contest::Tell).await?;
+        let contested: Vec<SellersSku> = contested.iter().filter_map(|id| codes.get(id).cloned()).collect();
+        if contested.is_empty() { Ok(()) } else { self.judge_codes(pace, &contested).await }
+    }
+
+    /// The codes of rows, by what the rows become.
+    fn codes(&self, rows: &[SourceRow]) -> HashMap<ProductId, SellersSku> {
+        let code = |row: &SourceRow| Some((self.judge.id(&row.key)?, row.code()?));
+        rows.iter().filter_map(code).collect()
+    }
+
+    /// Judges and takes rows; returns those that want a sku which another product has.
+    async fn take_rows(
+        &self,
+        pace: &mut Pace,
+        rows: Vec<SourceRow>,
+        mut gone: Vec<ProductId>,
+        contest: Contest,
+    ) -> Result<Vec<ProductId>, MigrateError> {
+        let mut imports: Vec<(String, Import)> = Vec::new();
+        for row in rows {
+            pace.refused.remove(&row.key);
+            match self.judge.judge(&row, Phase::Follow) {
+                Verdict::Take(import, _) => imports.push((row.key, *import)),
+                // Left out: not there for souk.
+                Verdict::Skip(_) => gone.extend(self.judge.id(&row.key)),
+                Verdict::Stop(faults) => pace.refuse(&row.key, tell(&faults)),
+            }
+        }
         // Deletes first: they give skus away.
         pace.taken += delete(self.way.deps, &gone, &self.judge.migration(Phase::Follow)).await?;
         let all: Vec<Import> = imports.iter().map(|(_, import)| import.clone()).collect();
-        match take(self.way.deps, all).await {
-            Ok(done) => pace.taken += done.changed,
-            Err(MigrateError::Found(_)) => {
-                // One of them is refused for good: the others must not wait for it.
-                for (key, import) in imports {
-                    match take(self.way.deps, vec![import]).await {
-                        Ok(done) => pace.taken += done.changed,
-                        Err(MigrateError::Found(why)) => pace.refuse(&key, why),
-                        Err(error) => return Err(error),
-                    }
-                }
+        match take(self.way.deps, all, contest).await {
+            Ok(done) => {
+                pace.taken += done.changed;
+                return Ok(done.contested);
             }
+            Err(MigrateError::Found(_)) => {}
             Err(error) => return Err(error),
         }
+        // One of them is refused for good: the others must not wait for it.
+        let mut contested = Vec::new();
+        for (key, import) in imports {
+            match take(self.way.deps, vec![import], contest).await {
+                Ok(done) => {
+                    pace.taken += done.changed;
+                    contested.extend(done.contested);
+                }
+                Err(MigrateError::Found(why)) => pace.refuse(&key, why),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(contested)
+    }
+
+    /// Looks who has codes in the source that several products want here: one that changed hands goes to the row that has it;
+    /// where several rows have it, the policy says what becomes of each of them, as it does in a copy.
+    async fn judge_codes(&mut self, pace: &mut Pace, contested: &[SellersSku]) -> Result<(), MigrateError> {
+        let rows = self.way.deps.source.rows_with_skus(&self.query, contested).await?;
+        let told = rows.iter().filter_map(|row| Some((row.code()?, 1)));
+        self.judge.share(contested, told);
+        self.take_rows(pace, rows, Vec::new(), Contest::Win).await?;
         Ok(())
     }
 
@@ -285,7 +324,7 @@ impl<'a> Forward<'a> {
     }
 
     /// Finds changes by comparing everything, where no trigger tells of them.
-    async fn compare_and_take(&mut self) -> Result<Duration, MigrateError> {
+    pub async fn compare_and_take(&mut self) -> Result<Duration, MigrateError> {
         let began = Instant::now();
         let lenient = self.judge.clone().lenient();
         let mut found = Vec::new();

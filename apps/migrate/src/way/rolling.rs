@@ -5,20 +5,28 @@
 
 use std::time::{Duration, Instant};
 
-use souk_ports::{SourceQuery, fault};
+use souk_ports::fault;
 use tokio::task::JoinHandle;
 
 use crate::compare::{Difference, Suspect, compare_with};
 use crate::judge::Judge;
-use crate::{Deps, MigrateError};
+use crate::{Deps, Mapping, MigrateError};
 
 /// Suspects that are looked at again; more are left to the next one.
 const MOST: usize = 10_000;
 /// Time between two: a comparison reads both sides, and may take a fifth of their time at most.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// What a comparison saw.
+pub(super) struct Seen {
+    /// What seemed to differ.
+    pub suspects: Vec<Suspect>,
+    /// What judged it: which codes are shared is looked up anew for each.
+    pub judge: Judge,
+}
+
 pub(super) struct Rolling {
-    task: Option<JoinHandle<Result<Vec<Suspect>, MigrateError>>>,
+    task: Option<JoinHandle<Result<Seen, MigrateError>>>,
     began: Instant,
     next: Instant,
 }
@@ -29,8 +37,8 @@ impl Rolling {
         Self { task: None, began: now, next: now + pause(Duration::ZERO) }
     }
 
-    /// Returns what seemed to differ when a comparison has ended; begins one when it is time.
-    pub async fn poll(&mut self, deps: &Deps, judge: &Judge, query: &SourceQuery) -> Option<Vec<Suspect>> {
+    /// Returns what a comparison saw when one has ended; begins one when it is time.
+    pub async fn poll(&mut self, deps: &Deps, mapping: &Mapping) -> Option<Seen> {
         match &mut self.task {
             Some(task) if task.is_finished() => {
                 let ended = task.await;
@@ -40,17 +48,19 @@ impl Rolling {
                 ended.ok().and_then(Result::ok)
             }
             None if Instant::now() >= self.next => {
-                let (deps, judge, query) = (deps.clone(), judge.clone().lenient(), query.clone());
+                let (deps, mapping) = (deps.clone(), mapping.clone());
                 self.began = Instant::now();
                 self.task = Some(tokio::spawn(async move {
+                    let (judge, query) = crate::plan::judge(&deps.source, &mapping).await?;
                     let mut suspects = Vec::new();
                     let mut found = |difference: &Difference| {
                         if suspects.len() < MOST {
                             suspects.push((difference.id, difference.key.clone()));
                         }
                     };
-                    compare_with(&deps, &judge, &query, &mut |_| {}, &mut found).await?;
-                    Ok(suspects)
+                    let lenient = judge.clone().lenient();
+                    compare_with(&deps, &lenient, &query, &mut |_| {}, &mut found).await?;
+                    Ok(Seen { suspects, judge })
                 }));
                 None
             }

@@ -207,6 +207,18 @@ pub(super) async fn ready_for_the_way_back(way: &Way<'_>) -> Result<(), MigrateE
     )))
 }
 
+/// Tells before anybody is shut out which of the tables no fence can go around.
+async fn ready_for_the_fence(way: &Way<'_>) -> Result<(), MigrateError> {
+    let obstacles = way.old.unfenceable(&way.tables().await?).await?;
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    Err(MigrateError::Found(format!(
+        "old writers could not be shut out: {}; --writers-stopped is your word that nobody writes there",
+        obstacles.join("; ")
+    )))
+}
+
 fn late(within: Duration) -> MigrateError {
     MigrateError::Found(format!(
         "the two sides were not proven the same within {} s: give --within more, or choose a quieter hour; everything is as it \

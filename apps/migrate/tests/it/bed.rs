@@ -132,6 +132,12 @@ impl Bed {
         PgOutpost::new(&PostgresConfig::parse(&self.url).unwrap())
     }
 
+    /// The same, with the rights of a role.
+    pub fn outpost_as(&self, role: &str) -> Arc<PgOutpost> {
+        let url = format!("{}?options=-c%20role%3D{role}", self.url);
+        PgOutpost::new(&PostgresConfig::parse(&url).unwrap())
+    }
+
     /// What the steps work with that are taken while both systems run.
     pub fn way<'a>(&'a self, mapping: &'a Mapping) -> Way<'a> {
         let outpost = self.outpost();

@@ -67,7 +67,7 @@ async fn a_cut_over_that_waits_for_the_table_is_broken_off_at_once() {
     is_broken_off(&ended);
     slow.batch_execute("COMMIT").await.unwrap();
     // Nor does the fence come up late.
-    assert!(!bed.outpost().is_fenced(&crate::following::table()).await.unwrap());
+    assert!(!bed.outpost().is_fenced(&crate::following::table().table()).await.unwrap());
     old_writers_write(&bed).await;
 }
 

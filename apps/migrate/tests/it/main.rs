@@ -7,6 +7,8 @@ mod breaking_off;
 mod comparing;
 mod copying;
 mod following;
+mod joining;
 mod planning;
 mod reading;
+mod sharing;
 mod turning;

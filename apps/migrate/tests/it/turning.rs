@@ -182,7 +182,7 @@ async fn a_cut_over_while_the_shop_is_busy_loses_nothing() {
     // Refused at least once before it is stopped.
     let fenced = bed.outpost();
     let table = souk_ports::OldTable { schema: "public".into(), name: "products".into(), key: "id".into() };
-    assert!(fenced.is_fenced(&table).await.unwrap());
+    assert!(fenced.is_fenced(&table.table()).await.unwrap());
     stop.store(true, Ordering::SeqCst);
     let (ledger, _) = writing.await.unwrap();
     let turned = turned.unwrap();

@@ -14,7 +14,7 @@ mod way_back;
 use std::future::Future;
 use std::sync::Arc;
 
-use souk_ports::{ErrorKind, OldTable, PortError};
+use souk_ports::{ErrorKind, OldTable, PortError, TableName};
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
@@ -96,6 +96,10 @@ fn quoted(name: &str) -> String {
 }
 
 fn full_name(table: &OldTable) -> String {
+    named(&table.table())
+}
+
+fn named(table: &TableName) -> String {
     format!("{}.{}", quoted(&table.schema), quoted(&table.name))
 }
 

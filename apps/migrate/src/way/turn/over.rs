@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use souk_ports::{BackWriting, Keeper, fault};
 
-use super::{Turn, Turned, Turning, late, ready_for_the_way_back, same, unless};
+use super::{Turn, Turned, Turning, late, ready_for_the_fence, ready_for_the_way_back, same, unless};
 use crate::way::backward::Position;
 use crate::way::forward::Forward;
 use crate::way::{Direction, Way};
@@ -39,6 +39,9 @@ pub async fn cut_over(
     if !turn.one_way {
         ready_for_the_way_back(way).await?;
     }
+    if !turn.writers_stopped {
+        ready_for_the_fence(way).await?;
+    }
     let mut turning = Turning::begin(way, "cutover", Keeper::Source)?;
     let comparison = match unless(stop, prove(&mut turning, turn, &mut progress)).await {
         Ok(comparison) if comparison.ok => comparison,
@@ -63,6 +66,7 @@ async fn prove(
     progress: &mut impl FnMut(Progress),
 ) -> Result<Comparison, MigrateError> {
     let way = turning.way;
+    let others = way.others().await?;
     let mut forward = Forward::begin_or_leave(way, progress).await?;
     loop {
         let pause = forward.look(progress).await?;
@@ -75,11 +79,12 @@ async fn prove(
             break;
         }
     }
+    let tables = if turn.writers_stopped { Vec::new() } else { way.tables().await? };
     if turn.writers_stopped {
         turning.began = Some(Instant::now());
     } else {
         turning.shut()?;
-        way.old.fence(&way.table().await?, turn.within).await?;
+        way.old.fence(&tables, turn.within).await?;
     }
     fault::crash_point("migrate.fenced");
     let settled = tokio::time::timeout(turning.left(turn.within), async {
@@ -87,6 +92,12 @@ async fn prove(
         if fault::planted("migrate-turns-unproven") {
             return Ok(same());
         }
+        let comparison = crate::compare(way.deps, way.mapping, &mut *progress).await?;
+        if comparison.ok || others.is_empty() {
+            return Ok(comparison);
+        }
+        // Of changes in other tables nobody tells: what was found of them is taken, and everything is compared once more.
+        forward.compare_and_take().await?;
         crate::compare(way.deps, way.mapping, &mut *progress).await
     });
     settled.await.unwrap_or_else(|_| Err(late(turn.within)))

@@ -31,6 +31,7 @@ pub fn follow(args: FollowArgs) -> Result<(), Failure> {
         let enough = Notify::new();
         let line = Arc::new(Mutex::new(ProgressLine::new()));
         let following = with_way(&step, trigger, async |way| {
+            warn_of_others(way, "come with the next comparison, not at once").await;
             let stop = async {
                 tokio::select! {
                     _ = signals.next() => {}
@@ -99,6 +100,7 @@ async fn turning(
     let mut signals = Signals::listen()?;
     let trigger = triggered(step)?;
     with_way(step, trigger, async |way| {
+        warn_of_others(way, "are refused from a cut-over to the next rollback, or until the end").await;
         let (ask, asked) = oneshot::channel();
         let stop: Asked = Box::pin(async move {
             if asked.await.is_err() {
@@ -113,6 +115,16 @@ async fn turning(
         }
     })
     .await
+}
+
+/// Warns of a mapping that reads several tables.
+async fn warn_of_others(way: &Way<'_>, what: &str) {
+    // What stands in the way of asking stands in the way of the step, which says so.
+    let others: Vec<String> =
+        way.others().await.unwrap_or_default().iter().map(ToString::to_string).collect();
+    if !others.is_empty() {
+        eprintln!("warning: the mapping reads {} too: changes there {what}", others.join(", "));
+    }
 }
 
 type Asked = Pin<Box<dyn Future<Output = ()> + Send>>;
