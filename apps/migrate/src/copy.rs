@@ -18,7 +18,7 @@ use crate::plan::judge;
 use crate::policy::{Fault, FaultKind, Policy};
 use crate::record::{CopyRecord, Folder};
 use crate::rows::SourceRows;
-use crate::take::{Contest, Taken, delete, take};
+use crate::take::{Contest, Gone, Taken, delete, take};
 use crate::{Comparison, Deps, Direction, Mapping, MigrateError, Progress};
 
 /// What a copy did.
@@ -176,11 +176,11 @@ async fn settle(
 ) -> Result<(), MigrateError> {
     let (judge, query) = judge(&deps.source, mapping).await?;
     let migration = judge.migration(Phase::Copy);
-    let (mut gone, mut stale): (Vec<ProductId>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut gone, mut stale): (Vec<Gone>, Vec<String>) = (Vec::new(), Vec::new());
     let mut comparison =
         compare_with(deps, &judge, &query, &mut *progress, |difference: &Difference| {
             match (difference.kind, &difference.key) {
-                (DifferenceKind::OnlyInSouk, _) => gone.push(difference.id),
+                (DifferenceKind::OnlyInSouk, _) => gone.push((difference.id, None)),
                 (_, Some(key)) => stale.push(key.clone()),
                 (_, None) => {}
             }
@@ -220,15 +220,18 @@ async fn since(
 ) -> Result<HashSet<ProductId>, MigrateError> {
     let mut gone: HashSet<ProductId> = left.iter().map(|difference| difference.id).collect();
     // What was gone may have come back, where ids are keys.
-    let keys: Vec<String> = left.iter().map(|it| it.key.clone().unwrap_or_else(|| it.id.to_string())).collect();
+    let keys: Vec<String> =
+        left.iter().map(|it| it.key.clone().unwrap_or_else(|| it.id.to_string())).collect();
     let mut wanted: Vec<(ProductId, ProductDigest)> = Vec::with_capacity(keys.len());
     for keys in keys.chunks(crate::rows::PAGE) {
         let imports = judged(judge, deps.source.rows(query, keys).await?, copied)?;
         wanted.extend(imports.iter().cloned().map(of_import).map(|(id, it)| (id, it.digest(id))));
         copied.changed += take(deps, imports, Contest::Win).await?.changed;
     }
-    wanted.iter().for_each(|(id, _)| drop(gone.remove(id)));
-    let gone: Vec<ProductId> = gone.into_iter().collect();
+    for (id, _) in &wanted {
+        gone.remove(id);
+    }
+    let gone: Vec<Gone> = gone.into_iter().map(|id| (id, None)).collect();
     copied.deleted += delete(deps, &gone, &judge.migration(Phase::Copy)).await?;
     let mut stays = HashSet::new();
     // Once all are taken: what one takes from another shows in whichever order they came.

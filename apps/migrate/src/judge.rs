@@ -84,7 +84,8 @@ impl Judge {
 
     /// Takes in which codes several rows have, and how many: all those of sellers that a policy may make one.
     pub fn with_shared(mut self, told: impl IntoIterator<Item = (SellersSku, u64)>) -> Self {
-        self.shared = self.count(told).into_iter().filter(|(_, rows)| *rows > 1).map(|(code, _)| code).collect();
+        self.shared =
+            self.count(told).into_iter().filter(|(_, rows)| *rows > 1).map(|(code, _)| code).collect();
         self
     }
 
@@ -102,10 +103,7 @@ impl Judge {
         }
     }
 
-    fn count(
-        &self,
-        told: impl IntoIterator<Item = (SellersSku, u64)>,
-    ) -> HashMap<(SellerId, String), u64> {
+    fn count(&self, told: impl IntoIterator<Item = (SellersSku, u64)>) -> HashMap<(SellerId, String), u64> {
         let mut rows = HashMap::new();
         for (SellersSku { seller, sku }, count) in told {
             if let Some(seller) = self.mended(seller.as_deref()) {
@@ -196,6 +194,7 @@ impl Judge {
             // Null, where others have a time: always the same, so that a comparison finds it again.
             created_at: self.has_created_at.then(|| row.created_at.unwrap_or_default()),
             updated_at: row.updated_at,
+            noted_at: None,
             migration: self.migration(phase),
         };
         let any = |policy| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use souk_domain::{Command, Import, Migration, Phase, Product, ProductId, Rejection, Replacement};
+use souk_domain::{Command, Import, Migration, Phase, Product, ProductId, Rejection, Replacement, Timestamp};
 use souk_ports::{ExecuteError, Outcome, Refusal, UnitOfWork};
 use tokio::task::JoinSet;
 
@@ -37,11 +37,7 @@ pub(crate) enum Contest {
 }
 
 /// Imports products; each is what it is to be when this returns, but for those that are contested.
-pub(crate) async fn take(
-    deps: &Deps,
-    imports: Vec<Import>,
-    contest: Contest,
-) -> Result<Taken, MigrateError> {
+pub(crate) async fn take(deps: &Deps, imports: Vec<Import>, contest: Contest) -> Result<Taken, MigrateError> {
     let mut units = JoinSet::new();
     let mut imports = imports.into_iter().peekable();
     while imports.peek().is_some() {
@@ -59,16 +55,19 @@ pub(crate) async fn take(
     Ok(taken)
 }
 
+/// A product that is gone in the source, and when that was noted.
+pub(crate) type Gone = (ProductId, Option<Timestamp>);
+
 /// Deletes products; one that is gone already is no fault. Returns how many there were.
-pub(crate) async fn delete(
-    deps: &Deps,
-    ids: &[ProductId],
-    migration: &Migration,
-) -> Result<u64, MigrateError> {
+pub(crate) async fn delete(deps: &Deps, gone: &[Gone], migration: &Migration) -> Result<u64, MigrateError> {
     let mut deleted = 0;
-    for ids in ids.chunks(UNIT) {
-        let command = |id: &ProductId| Command::ImportDelete { id: *id, migration: migration.clone() };
-        let mut left: Vec<ProductId> = ids.to_vec();
+    for gone in gone.chunks(UNIT) {
+        let command = |(id, noted_at): &Gone| Command::ImportDelete {
+            id: *id,
+            migration: migration.clone(),
+            noted_at: *noted_at,
+        };
+        let mut left: Vec<Gone> = gone.to_vec();
         while !left.is_empty() {
             match execute(deps, left.iter().map(command).collect()).await? {
                 Ok(_) => {
@@ -106,7 +105,7 @@ async fn take_unit(deps: &Deps, imports: Vec<Import>, contest: Contest) -> Resul
         match execute(deps, free.iter().cloned().map(Command::Import).collect()).await? {
             Ok(changed) => taken = count(&changed),
             // What is refused now was not before: somebody else writes here.
-            Err(_) => against.splice(0..0, free).for_each(drop),
+            Err(_) => against.extend(free),
         }
     }
     for import in against {
@@ -133,12 +132,13 @@ async fn take_one(deps: &Deps, import: Import, contest: Contest) -> Result<bool,
         let Some(Refusal { rejection, .. }) = refusals.into_iter().next() else { break };
         match rejection {
             Rejection::AlreadyExists { product_id } => {
-                before.push(Command::ImportDelete { id: product_id, migration: import.migration.clone() });
+                let (migration, noted_at) = (import.migration.clone(), import.noted_at);
+                before.push(Command::ImportDelete { id: product_id, migration, noted_at });
             }
             Rejection::SkuTaken { .. } if contest == Contest::Tell => return Ok(false),
             Rejection::SkuTaken { product_id } => match deps.catalog.product(product_id).await? {
                 // It has another one in the source by now, and gets it when its turn comes.
-                Some(holder) => before.push(Command::Import(without_sku(&holder, &import.migration))),
+                Some(holder) => before.push(Command::Import(without_sku(&holder, &import))),
                 None => before.clear(),
             },
             // Deleted since.
@@ -155,7 +155,7 @@ async fn take_one(deps: &Deps, import: Import, contest: Contest) -> Result<bool,
     )))
 }
 
-fn without_sku(holder: &Product, migration: &Migration) -> Import {
+fn without_sku(holder: &Product, import: &Import) -> Import {
     Import {
         id: holder.id,
         seller_id: holder.seller_id.clone(),
@@ -171,7 +171,8 @@ fn without_sku(holder: &Product, migration: &Migration) -> Import {
         unmapped: Vec::new(),
         created_at: Some(holder.created_at),
         updated_at: Some(holder.updated_at),
-        migration: Migration { phase: Phase::Copy, ..migration.clone() },
+        noted_at: import.noted_at,
+        migration: Migration { phase: Phase::Copy, ..import.migration.clone() },
     }
 }
 

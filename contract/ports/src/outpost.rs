@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use souk_domain::{Product, ProductId};
+use souk_domain::{Product, ProductId, Timestamp};
 
 use crate::{PortError, TableName};
 
@@ -103,8 +103,8 @@ impl OldTable {
 /// What was changed between two positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The keys, each once.
-    pub keys: Vec<String>,
+    /// The keys, each once, with the time at which the last change of each was written.
+    pub keys: Vec<(String, Timestamp)>,
     /// The table was emptied as a whole.
     pub truncated: bool,
     /// There are more keys than were asked for.

@@ -15,7 +15,7 @@ use souk_ports::{
 };
 use tokio::task::JoinSet;
 
-use super::rolling::{Rolling, Seen};
+use super::rolling::Rolling;
 use super::state::Pace;
 use super::{BackRecord, DifferencesRecord, Direction, Following, Way};
 use crate::compare::{Difference, Suspect, of_import, of_product, settle};
@@ -151,8 +151,8 @@ impl<'a> Backward<'a> {
             self.apply(&records).await?;
         }
         self.pace.away = None;
-        if let Some(Seen { suspects, judge }) = found {
-            self.judge = judge;
+        if let Some(suspects) = found {
+            (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
             self.confirm(&suspects).await?;
         }
         if self.kept.elapsed() > NOW_AND_THEN {

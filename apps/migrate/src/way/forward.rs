@@ -5,22 +5,23 @@
 //! place of telling. The position is recorded after what it stands for, so that a follower that ends anywhere repeats some
 //! of it, without effect.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use souk_domain::{Import, Phase, ProductId};
-use souk_ports::{
-    Changes, ErrorKind, Keeper, OldTable, SellersSku, SourceQuery, SourceRow, fault,
-};
+use souk_domain::{Phase, ProductId};
+use souk_ports::{Changes, ErrorKind, Keeper, OldTable, SourceQuery, fault};
 
-use super::rolling::{Rolling, Seen};
+use super::rolling::Rolling;
 use super::state::Pace;
 use super::{DifferencesRecord, Direction, FollowRecord, Following, Way};
 use crate::compare::{Difference, DifferenceKind, Suspect, compare_with, settle};
-use crate::judge::{Judge, Verdict};
-use crate::policy::Fault;
-use crate::take::{Contest, delete, take};
+use crate::judge::Judge;
+use crate::take::{Gone, delete};
 use crate::{MigrateError, Progress};
+
+mod apply;
+
+use apply::Told;
 
 /// Keys that are told one by one; beyond, comparing everything is cheaper, and memory stays bounded.
 const MOST_KEYS: usize = 100_000;
@@ -133,9 +134,11 @@ impl<'a> Forward<'a> {
             Err(error) => return Err(error.into()),
         };
         self.state.pace.away = None;
-        if let Some(Seen { suspects, judge }) = found {
-            self.judge = judge;
+        if let Some(suspects) = found {
+            // Codes that were shared may be so no more, and the other way round.
+            (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
             self.confirm(&suspects).await?;
+            self.judge_refused().await?;
         }
         Ok(if any { Duration::ZERO } else { IDLE })
     }
@@ -181,8 +184,9 @@ impl<'a> Forward<'a> {
             fault::crash_point("migrate.following");
         }
         let mut pace = Pace { waiting, lag_ms, ..self.state.pace.clone() };
-        for keys in changes.keys.chunks(BATCH) {
-            self.apply_some(&mut pace, keys).await?;
+        let told: Vec<Told> = changes.keys.into_iter().map(|(key, at)| (key, Some(at))).collect();
+        for told in told.chunks(BATCH) {
+            self.apply_some(&mut pace, told).await?;
         }
         self.state.pace = pace;
         self.state.position = changes.position;
@@ -208,80 +212,6 @@ impl<'a> Forward<'a> {
         }
     }
 
-    async fn apply_some(&mut self, pace: &mut Pace, keys: &[String]) -> Result<(), MigrateError> {
-        let rows: Vec<SourceRow> = self.way.deps.source.rows(&self.query, keys).await?;
-        let seen: HashSet<String> = rows.iter().map(|row| row.key.clone()).collect();
-        let mut gone: Vec<ProductId> = Vec::new();
-        for key in keys.iter().filter(|key| !seen.contains(*key)) {
-            pace.refused.remove(key);
-            gone.extend(self.judge.id(key));
-        }
-        let codes = self.codes(&rows);
-        let contested = self.take_rows(pace, rows, gone, Contest::Tell).await?;
-        let contested: Vec<SellersSku> = contested.iter().filter_map(|id| codes.get(id).cloned()).collect();
-        if contested.is_empty() { Ok(()) } else { self.judge_codes(pace, &contested).await }
-    }
-
-    /// The codes of rows, by what the rows become.
-    fn codes(&self, rows: &[SourceRow]) -> HashMap<ProductId, SellersSku> {
-        let code = |row: &SourceRow| Some((self.judge.id(&row.key)?, row.code()?));
-        rows.iter().filter_map(code).collect()
-    }
-
-    /// Judges and takes rows; returns those that want a sku which another product has.
-    async fn take_rows(
-        &self,
-        pace: &mut Pace,
-        rows: Vec<SourceRow>,
-        mut gone: Vec<ProductId>,
-        contest: Contest,
-    ) -> Result<Vec<ProductId>, MigrateError> {
-        let mut imports: Vec<(String, Import)> = Vec::new();
-        for row in rows {
-            pace.refused.remove(&row.key);
-            match self.judge.judge(&row, Phase::Follow) {
-                Verdict::Take(import, _) => imports.push((row.key, *import)),
-                // Left out: not there for souk.
-                Verdict::Skip(_) => gone.extend(self.judge.id(&row.key)),
-                Verdict::Stop(faults) => pace.refuse(&row.key, tell(&faults)),
-            }
-        }
-        // Deletes first: they give skus away.
-        pace.taken += delete(self.way.deps, &gone, &self.judge.migration(Phase::Follow)).await?;
-        let all: Vec<Import> = imports.iter().map(|(_, import)| import.clone()).collect();
-        match take(self.way.deps, all, contest).await {
-            Ok(done) => {
-                pace.taken += done.changed;
-                return Ok(done.contested);
-            }
-            Err(MigrateError::Found(_)) => {}
-            Err(error) => return Err(error),
-        }
-        // One of them is refused for good: the others must not wait for it.
-        let mut contested = Vec::new();
-        for (key, import) in imports {
-            match take(self.way.deps, vec![import], contest).await {
-                Ok(done) => {
-                    pace.taken += done.changed;
-                    contested.extend(done.contested);
-                }
-                Err(MigrateError::Found(why)) => pace.refuse(&key, why),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(contested)
-    }
-
-    /// Looks who has codes in the source that several products want here: one that changed hands goes to the row that has it;
-    /// where several rows have it, the policy says what becomes of each of them, as it does in a copy.
-    async fn judge_codes(&mut self, pace: &mut Pace, contested: &[SellersSku]) -> Result<(), MigrateError> {
-        let rows = self.way.deps.source.rows_with_skus(&self.query, contested).await?;
-        let told = rows.iter().filter_map(|row| Some((row.code()?, 1)));
-        self.judge.share(contested, told);
-        self.take_rows(pace, rows, Vec::new(), Contest::Win).await?;
-        Ok(())
-    }
-
     /// Looks again at what seemed to differ, having caught up: what is no change on its way is a difference, which is put
     /// right. A change that came since the last look is known by what the capture tells next.
     async fn confirm(&mut self, suspects: &[Suspect]) -> Result<(), MigrateError> {
@@ -289,7 +219,7 @@ impl<'a> Forward<'a> {
         let found = settle(self.way.deps, &lenient, &self.query, suspects).await?;
         let next = self.way.capture.changes(&self.state.position, MOST_KEYS).await?;
         let on_their_way: HashSet<ProductId> =
-            next.keys.iter().filter_map(|key| self.judge.id(key)).collect();
+            next.keys.iter().filter_map(|(key, _)| self.judge.id(key)).collect();
         let all_may_be = next.too_many || next.truncated;
         let found: Vec<Difference> = found
             .into_iter()
@@ -299,12 +229,21 @@ impl<'a> Forward<'a> {
         self.note(&found)
     }
 
+    /// Judges rows again that were refused: what stood in their way may have been another row.
+    async fn judge_refused(&mut self) -> Result<(), MigrateError> {
+        let refused: Vec<Told> = self.state.pace.refused.keys().map(|key| (key.clone(), None)).collect();
+        let mut pace = self.state.pace.clone();
+        self.apply_some(&mut pace, &refused).await?;
+        self.state.pace = pace;
+        Ok(())
+    }
+
     async fn put_right(&mut self, found: &[Difference]) -> Result<(), MigrateError> {
         let mut pace = self.state.pace.clone();
         let is_gone = |difference: &&Difference| difference.kind == DifferenceKind::OnlyInSouk;
-        let gone: Vec<ProductId> = found.iter().filter(is_gone).map(|difference| difference.id).collect();
+        let gone: Vec<Gone> = found.iter().filter(is_gone).map(|difference| (difference.id, None)).collect();
         pace.taken += delete(self.way.deps, &gone, &self.judge.migration(Phase::Follow)).await?;
-        let keys: Vec<String> = found.iter().filter_map(|difference| difference.key.clone()).collect();
+        let keys: Vec<Told> = found.iter().filter_map(|it| Some((it.key.clone()?, None))).collect();
         for keys in keys.chunks(BATCH) {
             self.apply_some(&mut pace, keys).await?;
         }
@@ -326,6 +265,7 @@ impl<'a> Forward<'a> {
     /// Finds changes by comparing everything, where no trigger tells of them.
     pub async fn compare_and_take(&mut self) -> Result<Duration, MigrateError> {
         let began = Instant::now();
+        (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
         let lenient = self.judge.clone().lenient();
         let mut found = Vec::new();
         compare_with(self.way.deps, &lenient, &self.query, &mut |_| {}, |difference: &Difference| {
@@ -368,8 +308,4 @@ pub(super) async fn leave(way: &Way<'_>, before: Keeper, error: MigrateError) ->
              cut-over"
         )),
     }
-}
-
-fn tell(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -9,7 +9,6 @@ use souk_ports::fault;
 use tokio::task::JoinHandle;
 
 use crate::compare::{Difference, Suspect, compare_with};
-use crate::judge::Judge;
 use crate::{Deps, Mapping, MigrateError};
 
 /// Suspects that are looked at again; more are left to the next one.
@@ -17,16 +16,8 @@ const MOST: usize = 10_000;
 /// Time between two: a comparison reads both sides, and may take a fifth of their time at most.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// What a comparison saw.
-pub(super) struct Seen {
-    /// What seemed to differ.
-    pub suspects: Vec<Suspect>,
-    /// What judged it: which codes are shared is looked up anew for each.
-    pub judge: Judge,
-}
-
 pub(super) struct Rolling {
-    task: Option<JoinHandle<Result<Seen, MigrateError>>>,
+    task: Option<JoinHandle<Result<Vec<Suspect>, MigrateError>>>,
     began: Instant,
     next: Instant,
 }
@@ -37,8 +28,8 @@ impl Rolling {
         Self { task: None, began: now, next: now + pause(Duration::ZERO) }
     }
 
-    /// Returns what a comparison saw when one has ended; begins one when it is time.
-    pub async fn poll(&mut self, deps: &Deps, mapping: &Mapping) -> Option<Seen> {
+    /// Returns what seemed to differ when a comparison has ended; begins one when it is time.
+    pub async fn poll(&mut self, deps: &Deps, mapping: &Mapping) -> Option<Vec<Suspect>> {
         match &mut self.task {
             Some(task) if task.is_finished() => {
                 let ended = task.await;
@@ -58,9 +49,8 @@ impl Rolling {
                             suspects.push((difference.id, difference.key.clone()));
                         }
                     };
-                    let lenient = judge.clone().lenient();
-                    compare_with(&deps, &lenient, &query, &mut |_| {}, &mut found).await?;
-                    Ok(Seen { suspects, judge })
+                    compare_with(&deps, &judge.lenient(), &query, &mut |_| {}, &mut found).await?;
+                    Ok(suspects)
                 }));
                 None
             }

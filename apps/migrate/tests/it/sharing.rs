@@ -28,7 +28,9 @@ async fn sellers_that_are_mended_to_one_share_their_codes() {
     let mapping = bed.mapping(&format!("{mends}\"sku.shared\" = \"fix\"")).await;
     let copied = bed.copy(&mapping).await.unwrap();
     assert!(copied.comparison.ok, "{}", copied.comparison);
-    for (name, sku) in [("p1", None), ("p2", None), ("p3", None), ("p4", None), ("p5", Some("V")), ("p6", Some("V"))] {
+    for (name, sku) in
+        [("p1", None), ("p2", None), ("p3", None), ("p4", None), ("p5", Some("V")), ("p6", Some("V"))]
+    {
         assert_eq!(sku_of(&bed, name).await.as_deref(), sku, "{name}");
     }
 }
@@ -53,7 +55,10 @@ async fn a_code_that_becomes_shared_stays_where_it_is_until_somebody_decides() {
     let refused = following.unwrap().pace.refused;
     let why = refused.get("2").map(String::as_str);
     assert_eq!((why, refused.contains_key("21")), (Some("sku.shared (S1)"), true), "{refused:?}");
-    assert_eq!((sku_of(&bed, "p1").await.as_deref(), sku_of(&bed, "p2").await.as_deref()), (Some("S1"), Some("S2")));
+    assert_eq!(
+        (sku_of(&bed, "p1").await.as_deref(), sku_of(&bed, "p2").await.as_deref()),
+        (Some("S1"), Some("S2"))
+    );
     let events = bed.events().await.len() - before;
     assert!(events <= 4, "{events} events of three changes: codes went to and fro");
     let work = async {
@@ -75,7 +80,8 @@ async fn codes_become_shared_change_hands_and_become_unique_again() {
         bed.settled(&mapping).await;
         assert_eq!((sku_of(&bed, "p1").await, sku_of(&bed, "p2").await), (None, None), "as in a copy");
         bed.run("UPDATE products SET sku = 'S' || 13 - id WHERE id IN (5, 6, 7, 8)").await;
-        bed.run("UPDATE products SET sku = 'S10' WHERE id = 9; UPDATE products SET sku = 'S9' WHERE id = 10").await;
+        bed.run("UPDATE products SET sku = 'S10' WHERE id = 9; UPDATE products SET sku = 'S9' WHERE id = 10")
+            .await;
         bed.settled(&mapping).await;
         assert_eq!(sku_of(&bed, "p5").await.as_deref(), Some("S8"));
         assert_eq!(sku_of(&bed, "p10").await.as_deref(), Some("S9"));
