@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use souk_domain::Phase;
+use souk_domain::{Phase, Timestamp};
 use souk_ports::{Source, SourceQuery};
 
 use crate::judge::{Judge, Verdict};
@@ -150,6 +150,31 @@ pub async fn plan(
     plan.estimated_seconds = began.elapsed().max(writing).as_secs_f64();
     plan.ok = plan.stop == 0;
     Ok(plan)
+}
+
+/// Notes a plan in the folder's record, unless that is of another source: a plan changes nothing.
+///
+/// # Errors
+/// `Unreachable` when the source or the record cannot be reached.
+pub async fn note_plan(
+    source: &Arc<dyn Source>,
+    folder: &Folder,
+    plan: &Plan,
+    began: Timestamp,
+    ended: Timestamp,
+) -> Result<(), MigrateError> {
+    let (identity, mut record) = (source.identity().await?, folder.record()?);
+    if record.source.as_ref().is_some_and(|known| *known != identity.id) {
+        return Ok(());
+    }
+    record.of_source(&identity.id, &identity.place);
+    record.begin("plan", began);
+    let told = format!(
+        "{} rows, {} to take over, {} to skip, {} to decide",
+        plan.rows, plan.take, plan.skip, plan.stop
+    );
+    record.end("plan", ended, told);
+    folder.keep(&record)
 }
 
 impl Plan {

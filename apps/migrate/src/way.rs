@@ -30,7 +30,9 @@ use backward::Backward;
 use forward::{Forward, leave};
 
 pub use finish::finish;
-pub use state::{BackRecord, DifferencesRecord, Direction, FollowRecord, Following, ShutRecord, TurnRecord};
+pub use state::{
+    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Pace, ShutRecord, TurnRecord,
+};
 pub use turn::{Turn, Turned, cut_over, roll_back};
 
 /// Time between two tries when a side cannot be reached.

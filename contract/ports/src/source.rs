@@ -56,6 +56,18 @@ pub trait Source: Send + Sync {
 
     /// Takes the lock of operators for as long as this source is open; `false` when another one has it.
     async fn lock(&self) -> Result<bool, PortError>;
+
+    /// Tells who has it; `None` when nobody has, or it cannot be seen.
+    async fn lock_holder(&self) -> Result<Option<LockHolder>, PortError>;
+}
+
+/// Who works with a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockHolder {
+    /// What it calls itself.
+    pub name: String,
+    /// Since when, where that may be seen.
+    pub since: Option<Timestamp>,
 }
 
 /// What a database is.

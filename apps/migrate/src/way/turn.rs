@@ -119,10 +119,10 @@ impl<'a> Turning<'a> {
             Err(error) => format!("refused: {error}"),
         };
         let downtime = self.downtime();
-        if self.shut.is_some() {
-            if let Err(error) = self.open(self.before).await {
-                return Err(self.stuck(&told, self.before, &error));
-            }
+        if self.shut.is_some()
+            && let Err(error) = self.open(self.before).await
+        {
+            return Err(self.stuck(&told, self.before, &error));
         }
         let now = self.way.deps.clock.now();
         self.way.change(|record| {
@@ -160,7 +160,8 @@ impl<'a> Turning<'a> {
     fn downtime(&self) -> Duration {
         let since = |shut: &ShutRecord| self.way.deps.clock.now().millis() - shut.since.millis();
         let recorded = self.shut.as_ref().map_or(0, since);
-        let known = self.began.map_or(0, |began| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let known =
+            self.began.map_or(0, |began| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         Duration::from_millis(known.max(u64::try_from(recorded).unwrap_or(0)))
     }
 

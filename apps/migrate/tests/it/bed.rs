@@ -86,7 +86,7 @@ impl Bed {
             target: embedded.log().identity().to_string(),
             clock: Arc::new(SystemClock),
         };
-        let folder = Folder::open(&scratch.path().join("migration")).unwrap();
+        let folder = Folder::open(&scratch.path().join("migration"), "test").unwrap();
         Self { sql, embedded, deps, folder, url, database, _scratch: scratch }
     }
 

@@ -236,7 +236,8 @@ async fn a_transaction_that_holds_the_table_is_waited_for_no_longer_than_said() 
     let slow = bed.session().await;
     slow.batch_execute("BEGIN; UPDATE products SET quantity = 99 WHERE name = 'Product 1'").await.unwrap();
     let turn = Turn { within: Duration::from_millis(300), ..TURN };
-    let Err(MigrateError::Unreachable(text)) = cut_over(&bed.way(&mapping), turn, pending(), |_| {}).await else {
+    let Err(MigrateError::Unreachable(text)) = cut_over(&bed.way(&mapping), turn, pending(), |_| {}).await
+    else {
         panic!("not refused")
     };
     assert!(text.contains("a transaction holds the table"), "{text}");
@@ -328,7 +329,8 @@ async fn a_cut_over_without_a_way_back_says_so_and_finish_leaves_nothing_behind(
     assert!(text.contains("--one-way"), "{text}");
     let early = finish(&bed.way(&mapping), false, |_| {}).await;
     assert!(matches!(early, Err(MigrateError::Usage(_))), "{early:?}");
-    let turned = cut_over(&bed.way(&mapping), Turn { one_way: true, ..TURN }, pending(), |_| {}).await.unwrap();
+    let turned =
+        cut_over(&bed.way(&mapping), Turn { one_way: true, ..TURN }, pending(), |_| {}).await.unwrap();
     assert!(turned.ok && turned.one_way, "{turned}");
     let back = bed.roll_back(&mapping).await;
     assert!(matches!(back, Err(MigrateError::Usage(_))), "{back:?}");

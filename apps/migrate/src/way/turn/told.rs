@@ -17,8 +17,8 @@ impl fmt::Display for Turned {
             (false, Keeper::Souk) => write!(f, "\nnot rolled back: souk writes again, after {seconds:.1} s"),
             (true, Keeper::Source) => write!(
                 f,
-                "\nthe old system keeps the products; nobody could write for {seconds:.1} s\nnext: souk migrate follow, so that \
-                 souk stays up to date"
+                "\nthe old system keeps the products; nobody could write for {seconds:.1} s\nnext: souk migrate follow unless it \
+                 runs, so that souk stays up to date"
             ),
             (true, Keeper::Souk) => {
                 writeln!(f, "\nsouk keeps the products; nobody could write for {seconds:.1} s")?;
@@ -32,7 +32,8 @@ impl fmt::Display for Turned {
                 }
                 write!(
                     f,
-                    "\nnext: souk migrate follow, which keeps the old table up to date; souk migrate rollback gives it back"
+                    "\nnext: souk migrate follow unless it runs, which keeps the old table up to date; souk migrate rollback \
+                     gives it back"
                 )
             }
         }

@@ -8,6 +8,7 @@ use souk_migrate::{Direction, Following, Mapping, MigrateError, Progress, Turn, 
 use souk_postgres::PgOutpost;
 use tokio::sync::{Notify, oneshot};
 
+use super::rehearse::{Wanted, rehearse};
 use super::{Step, told, with_progress};
 use crate::cli::{CutoverArgs, FinishArgs, FollowArgs, RollbackArgs};
 use crate::commands::progress::ProgressLine;
@@ -21,37 +22,72 @@ use crate::wiring::Target;
 /// As every step.
 pub fn follow(args: FollowArgs) -> Result<(), Failure> {
     let (trigger, once) = (!args.without_trigger, args.once);
-    let step = Step::begin(args.args)?;
     if args.dry_run {
-        return step
-            .run(async move |step| rehearse(&step, if trigger { "follow" } else { "compare and follow" }));
+        return Step::look(args.args)?.run(async move |step| rehearse(&step, Wanted::Follow { trigger }));
     }
-    step.run(async move |step| {
+    Step::begin(args.args, "follow")?.run(async move |mut step| {
         let mut signals = Signals::listen()?;
-        let enough = Notify::new();
-        let line = Arc::new(Mutex::new(ProgressLine::new()));
-        let following = with_way(&step, trigger, async |way| {
-            warn_of_others(way, "come with the next comparison, not at once").await;
-            let stop = async {
-                tokio::select! {
-                    _ = signals.next() => {}
-                    () = enough.notified() => {}
+        loop {
+            let (following, ended) = follow_for_now(&step, trigger, once, &mut signals).await?;
+            if ended == Ended::Here {
+                step.print(&following);
+                return Ok(());
+            }
+            eprintln!("makes way for a step that turns, and follows again after it");
+            tokio::select! {
+                _ = signals.next() => {
+                    step.print(&following);
+                    return Ok(());
                 }
-            };
-            let show = |following: Following| {
-                line.lock().show(|| following.to_string());
-                if once && following.pace.waiting == 0 && following.pace.away.is_none() {
-                    enough.notify_one();
-                }
-            };
-            let copying = |progress| line.lock().show(|| told(progress));
-            Ok(souk_migrate::follow(way, stop, copying, show).await?)
-        })
-        .await;
-        line.lock().clear();
-        step.print(&following?);
-        Ok(())
+                made = step.folder.make_way("follow") => made?,
+            }
+            if let Direction::OneWay | Direction::Finished = step.folder.record()?.direction {
+                step.print(&following);
+                return Ok(());
+            }
+        }
     })
+}
+
+/// Why following ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Somebody said so, or everything is up to date.
+    Here,
+    /// A step that turns wants the folder.
+    ToMakeWay,
+}
+
+/// Follows until a signal, or until somebody wants to turn.
+async fn follow_for_now(
+    step: &Step,
+    trigger: bool,
+    once: bool,
+    signals: &mut Signals,
+) -> Result<(Following, Ended), Failure> {
+    let (enough, mut ended) = (Notify::new(), Ended::Here);
+    let line = Arc::new(Mutex::new(ProgressLine::new()));
+    let following = with_way(step, trigger, async |way| {
+        warn_of_others(way, "come with the next comparison, not at once").await;
+        let stop = async {
+            tokio::select! {
+                _ = signals.next() => {}
+                () = enough.notified() => {}
+                () = step.folder.is_asked_for() => ended = Ended::ToMakeWay,
+            }
+        };
+        let show = |following: Following| {
+            line.lock().show(|| following.to_string());
+            if once && following.pace.waiting == 0 && following.pace.away.is_none() {
+                enough.notify_one();
+            }
+        };
+        let copying = |progress| line.lock().show(|| told(progress));
+        Ok(souk_migrate::follow(way, stop, copying, show).await?)
+    })
+    .await;
+    line.lock().clear();
+    Ok((following?, ended))
 }
 
 /// Cuts over.
@@ -60,12 +96,13 @@ pub fn follow(args: FollowArgs) -> Result<(), Failure> {
 /// As every step; `Fault` when a difference is left or time is up.
 pub fn cut_over(args: CutoverArgs) -> Result<(), Failure> {
     let turn = Turn { within: args.within, writers_stopped: args.writers_stopped, one_way: args.one_way };
-    let step = Step::begin(args.args)?;
     if args.dry_run {
-        return step.run(async move |step| rehearse(&step, "cut over"));
+        return Step::look(args.args)?.run(async move |step| rehearse(&step, Wanted::CutOver(turn)));
     }
+    let step = Step::begin(args.args, "cutover")?;
     step.run(async move |step| {
-        let turned = turning(&step, async |way, stop, line| souk_migrate::cut_over(way, turn, stop, line).await);
+        let turned =
+            turning(&step, async |way, stop, line| souk_migrate::cut_over(way, turn, stop, line).await);
         told_of(&step, turned.await?)
     })
 }
@@ -76,12 +113,13 @@ pub fn cut_over(args: CutoverArgs) -> Result<(), Failure> {
 /// As every step; `Fault` when a difference is left or time is up.
 pub fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
     let turn = Turn { within: args.within, writers_stopped: false, one_way: false };
-    let step = Step::begin(args.args)?;
     if args.dry_run {
-        return step.run(async move |step| rehearse(&step, "roll back"));
+        return Step::look(args.args)?.run(async move |step| rehearse(&step, Wanted::RollBack));
     }
+    let step = Step::begin(args.args, "rollback")?;
     step.run(async move |step| {
-        let turned = turning(&step, async |way, stop, line| souk_migrate::roll_back(way, turn, stop, line).await);
+        let turned =
+            turning(&step, async |way, stop, line| souk_migrate::roll_back(way, turn, stop, line).await);
         told_of(&step, turned.await?)
     })
 }
@@ -154,10 +192,10 @@ fn left_as_it_is(step: &Step) -> Failure {
 /// As every step; `Fault` when a difference is left.
 pub fn finish(args: FinishArgs) -> Result<(), Failure> {
     let give_up = args.give_up;
-    let step = Step::begin(args.args)?;
     if args.dry_run {
-        return step.run(async move |step| rehearse(&step, "finish"));
+        return Step::look(args.args)?.run(async move |step| rehearse(&step, Wanted::Finish { give_up }));
     }
+    let step = Step::begin(args.args, "finish")?;
     step.run(async move |step| {
         let trigger = triggered(&step)?;
         let comparison = with_way(&step, trigger, async |way| {
@@ -203,63 +241,4 @@ async fn with_way<T>(
     let outcome = outcome.await;
     target.close().await;
     outcome
-}
-
-/// Says what a step would do.
-fn rehearse(step: &Step, wanted: &str) -> Result<(), Failure> {
-    step.mapping()?;
-    let (old, here) = (step.source.address(), Target::place(&step.settings));
-    let record = step.folder.record()?;
-    // One that was broken off is gone on with, or undone.
-    if record.shut.is_some() {
-        let text = match (wanted, record.direction) {
-            ("cut over", Direction::Forward) => Some(format!(
-                "the writers of {old} are shut out already: would compare everything, and let {here} take writes if nothing \
-                 differs, else {old}"
-            )),
-            ("cut over", Direction::Back | Direction::OneWay) => {
-                Some(format!("both sides are shut, and the same: would let {here} take writes"))
-            }
-            ("roll back", Direction::Forward) => {
-                Some(format!("both sides are shut: would let {old} take writes again"))
-            }
-            _ => None,
-        };
-        if let Some(text) = text {
-            crate::output::print_line(&text);
-            return Ok(());
-        }
-    }
-    let text = match (wanted, record.direction) {
-        ("follow", Direction::Forward) => format!(
-            "would install a trigger and the schema souk_capture in {old}, take nothing but its changes into {here}, and refuse \
-             all other writes there"
-        ),
-        ("compare and follow", Direction::Forward) => {
-            format!(
-                "would compare {old} with {here} again and again, take what differs, and refuse all other writes there"
-            )
-        }
-        (_, Direction::Back) if wanted.ends_with("follow") => {
-            format!("would write what changes in {here} into the table of {old}")
-        }
-        ("cut over", Direction::Forward) => format!(
-            "would refuse writes to the table of {old} by a trigger, compare everything, and let {here} take writes if nothing \
-             differs"
-        ),
-        ("roll back", Direction::Back) => format!(
-            "would refuse writes in {here}, write the rest back, compare everything, and let {old} take writes if nothing differs"
-        ),
-        ("finish", Direction::Back | Direction::OneWay) => {
-            format!(
-                "would compare everything, and remove the schema souk_capture and its triggers from {old}"
-            )
-        }
-        (_, Direction::Forward) => {
-            return Err(Failure::Usage("the source keeps the products: cut over first".to_owned()));
-        }
-        _ => return Err(Failure::Usage("souk keeps the products already".to_owned())),
-    };
-    crate::output::print_line(&text);
-    Ok(())
 }

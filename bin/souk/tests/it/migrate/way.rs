@@ -213,3 +213,72 @@ fn a_turn_that_is_broken_off_is_told_and_undone() {
     shop.runtime.block_on(slow.batch_execute("COMMIT")).expect("its end");
     shop.sql("UPDATE products SET quantity = 4 WHERE name = 'Product 3'");
 }
+
+/// What a step would do is what it does, as far as the record knows.
+#[test]
+fn what_the_steps_would_do_is_said_without_doing_it() {
+    let shop = Shop::new(30);
+    shop.done(&["plan"]);
+    let would = |step: &[&str], what: &str| {
+        let said = shop.beside(&[step, &["--dry-run"]].concat(), &[]);
+        assert!((said.stdout + &said.stderr).contains(what), "{step:?}");
+    };
+    would(&["restore", "--from", "kept"], "would compare the checksums of kept");
+    would(&["follow"], "copy everything into");
+    would(&["rollback"], "the source keeps the products already");
+    would(&["finish"], "--give-up");
+    would(&["finish", "--give-up"], "compare nothing");
+    assert!(!shop.path().join("data").exists(), "nothing was done");
+    let mut following = shop.follow();
+    eventually("it follows", || {
+        let status = run_souk(shop.path(), &["migrate", "status", "--json"], &[]).json();
+        (status["follow"]["caughtUp"] == true).then_some(())
+    });
+    // Beside a step that is at work, too.
+    would(&["follow"], "unless they are there, take what changes");
+    would(&["cutover"], "to the tables of");
+    would(&["cutover", "--one-way", "--writers-stopped"], "would trust that nobody writes");
+    assert!(!following.has_ended());
+    following.signal(libc::SIGINT);
+    assert!(following.wait().success());
+    shop.done_beside(&["cutover", "--within", "120s"]);
+    would(&["rollback"], "write the rest back");
+    would(&["follow"], "into the table of");
+    would(&["cutover"], "souk keeps the products already");
+}
+
+/// Nobody has to end a follower before a turn, nor begin another one after it; and whoever is turned away hears by whom.
+#[test]
+fn a_follower_makes_way_for_turns_and_goes_on_after_them() {
+    let shop = Shop::new(300);
+    let planned = shop.done(&["plan"]);
+    let status = || run_souk(shop.path(), &["migrate", "status"], &[]).stdout;
+    assert!(status().contains("plan: 300 rows, 300 to take over"), "{planned:?}: {}", status());
+    let souk = Start::new(shop.path()).start();
+    let id = shop.id("Product 60");
+    let mut following = shop.follow();
+    eventually("the copy has arrived", || (stock(&souk, &id) == 60).then_some(()));
+    assert!(status().contains("plan: ") && status().contains("follow: at work (process "), "{}", status());
+    let refused = shop.beside(&["copy"], &[]);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(
+        refused.stderr.contains(": follow, process ") && refused.stderr.contains(", since "),
+        "{refused:?}"
+    );
+    let elsewhere =
+        shop.beside(&["copy", "--state", "other", "--mapping", "souk-migration/mapping.toml"], &[]);
+    assert_eq!(elsewhere.code, Some(3), "{elsewhere:?}");
+    assert!(elsewhere.stderr.contains(": souk migrate follow, since "), "{elsewhere:?}");
+
+    shop.done_beside(&["cutover", "--within", "120s"]);
+    assert_eq!(sell(&souk, &id), 200);
+    eventually("the sale is in the old table", || (shop.quantity("Product 60") == 59).then_some(()));
+    shop.done_beside(&["rollback", "--within", "120s"]);
+    shop.sql("UPDATE products SET quantity = 58 WHERE name = 'Product 60'");
+    eventually("the change has arrived", || (stock(&souk, &id) == 58).then_some(()));
+    following.signal(libc::SIGKILL);
+    following.wait();
+    let told = status();
+    assert!(told.contains("nobody follows now") && told.contains("follow: broken off"), "{told}");
+    assert!(told.contains(" ago)"), "{told}");
+}

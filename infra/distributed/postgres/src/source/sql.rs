@@ -14,6 +14,12 @@ pub const IDENTITY: &str = "SELECT CASE WHEN has_function_privilege('pg_control_
      THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE 'unknown' END, \
      (SELECT oid::text FROM pg_database WHERE datname = current_database())";
 
+/// Who has the advisory lock $1, and since when he is there; others' times are not for everybody.
+pub const LOCK_HOLDER: &str = "SELECT coalesce(a.application_name, ''), \
+     floor(extract(epoch FROM a.backend_start) * 1000)::int8 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) \
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND (l.classid::int8 << 32 | l.objid::int8) = $1::int8 \
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// Key, fields and times, each as [`super::row`] reads it.
 pub fn columns(query: &SourceQuery) -> String {
     let text = |expression: &Option<String>| match expression {
