@@ -12,12 +12,13 @@ use souk_ports::{SourceQuery, SourceRow, fault};
 use tokio::task::JoinHandle;
 
 use crate::compare::{Difference, DifferenceKind, compare_with, of_import, of_product};
+use crate::digest::ProductDigest;
 use crate::judge::{Judge, Verdict};
 use crate::plan::judge;
 use crate::policy::{Fault, FaultKind, Policy};
 use crate::record::{CopyRecord, Folder};
 use crate::rows::SourceRows;
-use crate::take::{Taken, delete, take};
+use crate::take::{Contest, Gone, Taken, delete, take};
 use crate::{Comparison, Deps, Direction, Mapping, MigrateError, Progress};
 
 /// What a copy did.
@@ -108,7 +109,7 @@ pub async fn copy(
         }
         fault::crash_point("migrate.taken");
         let deps = deps.clone();
-        let taken = tokio::spawn(async move { take(&deps, page.imports).await });
+        let taken = tokio::spawn(async move { take(&deps, page.imports, Contest::Win).await });
         under_way = Some(UnderWay { rows: page.rows, taken });
     }
     settle(deps, mapping, &mut copied, &mut progress).await?;
@@ -175,11 +176,11 @@ async fn settle(
 ) -> Result<(), MigrateError> {
     let (judge, query) = judge(&deps.source, mapping).await?;
     let migration = judge.migration(Phase::Copy);
-    let (mut gone, mut stale): (Vec<ProductId>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut gone, mut stale): (Vec<Gone>, Vec<String>) = (Vec::new(), Vec::new());
     let mut comparison =
         compare_with(deps, &judge, &query, &mut *progress, |difference: &Difference| {
             match (difference.kind, &difference.key) {
-                (DifferenceKind::OnlyInSouk, _) => gone.push(difference.id),
+                (DifferenceKind::OnlyInSouk, _) => gone.push((difference.id, None)),
                 (_, Some(key)) => stale.push(key.clone()),
                 (_, None) => {}
             }
@@ -188,7 +189,7 @@ async fn settle(
     copied.deleted = delete(deps, &gone, &migration).await?;
     for keys in stale.chunks(crate::rows::PAGE) {
         let rows = deps.source.rows(&query, keys).await?;
-        let taken = take(deps, judged(&judge, rows, copied)?).await?;
+        let taken = take(deps, judged(&judge, rows, copied)?, Contest::Win).await?;
         copied.changed += taken.changed;
     }
     if !gone.is_empty() || !stale.is_empty() {
@@ -208,7 +209,8 @@ async fn settle(
     Ok(())
 }
 
-/// Takes what changed since it was put right; a shop in use may never hold still. Returns what souk has not even then.
+/// Takes what changed since it was put right; a shop in use may never hold still. Returns what souk has not even then: a
+/// product that is not as it was just taken has lost it to another one, and always will.
 async fn since(
     deps: &Deps,
     judge: &Judge,
@@ -216,29 +218,34 @@ async fn since(
     left: &[Difference],
     copied: &mut Copied,
 ) -> Result<HashSet<ProductId>, MigrateError> {
-    let gone: Vec<ProductId> =
-        left.iter().filter(|difference| difference.key.is_none()).map(|difference| difference.id).collect();
-    copied.deleted += delete(deps, &gone, &judge.migration(Phase::Copy)).await?;
-    let keys: Vec<String> = left.iter().filter_map(|difference| difference.key.clone()).collect();
-    let mut stays = HashSet::new();
+    let mut gone: HashSet<ProductId> = left.iter().map(|difference| difference.id).collect();
+    // What was gone may have come back, where ids are keys.
+    let keys: Vec<String> =
+        left.iter().map(|it| it.key.clone().unwrap_or_else(|| it.id.to_string())).collect();
+    let mut wanted: Vec<(ProductId, ProductDigest)> = Vec::with_capacity(keys.len());
     for keys in keys.chunks(crate::rows::PAGE) {
         let imports = judged(judge, deps.source.rows(query, keys).await?, copied)?;
-        copied.changed += take(deps, imports.clone()).await?.changed;
-        for import in imports {
-            let (id, wanted) = of_import(import);
-            let product = deps.catalog.product(id).await?;
-            let is_there = product
-                .is_some_and(|product| wanted.differing(&of_product(&product, judge, query)).is_empty());
-            if !is_there {
-                stays.insert(id);
-            }
+        wanted.extend(imports.iter().cloned().map(of_import).map(|(id, it)| (id, it.digest(id))));
+        copied.changed += take(deps, imports, Contest::Win).await?.changed;
+    }
+    for (id, _) in &wanted {
+        gone.remove(id);
+    }
+    let gone: Vec<Gone> = gone.into_iter().map(|id| (id, None)).collect();
+    copied.deleted += delete(deps, &gone, &judge.migration(Phase::Copy)).await?;
+    let mut stays = HashSet::new();
+    // Once all are taken: what one takes from another shows in whichever order they came.
+    for (id, wanted) in wanted {
+        let product = deps.catalog.product(id).await?;
+        if product.is_none_or(|product| of_product(&product, judge, query).digest(id) != wanted) {
+            stays.insert(id);
         }
     }
     Ok(stays)
 }
 
 /// All that a catalog has is compared with the source: what it had before would be a difference.
-async fn only_if_empty(deps: &Deps) -> Result<(), MigrateError> {
+pub(crate) async fn only_if_empty(deps: &Deps) -> Result<(), MigrateError> {
     let mut rows = crate::rows::CatalogRows::begin(deps);
     while let Some(page) = rows.page().await? {
         if let Some(row) = page.iter().find(|row| row.product.is_some()) {

@@ -69,8 +69,9 @@ impl Inverse {
                 None if ["createdAt", "updatedAt"].contains(&&**field) => {}
                 None => {
                     return Err(found(format!(
-                        "{field} is `{expression}`, which souk cannot turn round: say in [back] of the mapping which column \
-                         it goes to, such as some_column = \"{value}\""
+                        "{field} is `{expression}`, which souk cannot turn round, and it writes no other table than {}: say \
+                         in [back] of the mapping which column of that it goes to, such as some_column = \"{value}\"",
+                        first.name
                     )));
                 }
             }

@@ -2,14 +2,14 @@
 //!
 //! The verdict depends on the row alone, so that a comparison repeats what the copy decided.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 use souk_domain::{
     Category, Description, Import, Migration, Name, OptionalField, Phase, Price, ProductId, Reference,
     Replacement, SellerId, Sku, Stock,
 };
-use souk_ports::SourceRow;
+use souk_ports::{SellersSku, SourceRow};
 use uuid::Uuid;
 
 use crate::decimal::{Scaled, scaled};
@@ -32,8 +32,8 @@ pub(crate) struct Judge {
     policies: BTreeMap<FaultKind, Policy>,
     ids: Ids,
     source: Reference,
-    /// Sellers' codes that several rows have.
-    shared: HashSet<(String, String)>,
+    /// Sellers' codes that several rows have; of sellers as they are once they are mended.
+    shared: HashSet<(SellerId, String)>,
     /// Whether the source knows when rows were created.
     has_created_at: bool,
     /// What it has no fields for.
@@ -82,10 +82,42 @@ impl Judge {
         }
     }
 
-    /// Takes in which codes several rows of a seller have, as the source has them.
-    pub fn with_shared(mut self, shared: impl IntoIterator<Item = (String, String)>) -> Self {
-        self.shared = shared.into_iter().collect();
+    /// Takes in which codes several rows have, and how many: all those of sellers that a policy may make one.
+    pub fn with_shared(mut self, told: impl IntoIterator<Item = (SellersSku, u64)>) -> Self {
+        self.shared =
+            self.count(told).into_iter().filter(|(_, rows)| *rows > 1).map(|(code, _)| code).collect();
         self
+    }
+
+    /// Takes in what has become of some codes, and how many rows have each of them now.
+    pub fn share(&mut self, codes: &[SellersSku], told: impl IntoIterator<Item = (SellersSku, u64)>) {
+        let rows = self.count(told);
+        for code in codes {
+            let Some(seller) = self.mended(code.seller.as_deref()) else { continue };
+            let code = (seller, code.sku.clone());
+            if rows.get(&code).is_some_and(|rows| *rows > 1) {
+                self.shared.insert(code);
+            } else {
+                self.shared.remove(&code);
+            }
+        }
+    }
+
+    fn count(&self, told: impl IntoIterator<Item = (SellersSku, u64)>) -> HashMap<(SellerId, String), u64> {
+        let mut rows = HashMap::new();
+        for (SellersSku { seller, sku }, count) in told {
+            if let Some(seller) = self.mended(seller.as_deref()) {
+                *rows.entry((seller, sku)).or_default() += count;
+            }
+        }
+        rows
+    }
+
+    /// The seller of a row that is taken; `None` when one with such a seller is not.
+    fn mended(&self, seller: Option<&str>) -> Option<SellerId> {
+        let mut faults = Faults { policies: &self.policies, found: Vec::new() };
+        let seller = seller_id(seller, &mut faults);
+        faults.found.iter().all(|fault| faults.policy(fault) == Policy::Fix).then_some(seller)
     }
 
     /// Takes in whether the source knows when rows were created.
@@ -145,11 +177,11 @@ impl Judge {
         if id.is_none() {
             faults.add(FaultKind::KeyMissing, None);
         }
+        let seller = seller_id(seller, &mut faults);
         let import = Import {
             id: id.unwrap_or(ProductId(Uuid::nil())),
-            seller_id: seller_id(seller, &mut faults),
             fields: Replacement {
-                sku: self.code(seller, sku, &mut faults),
+                sku: self.code(&seller, sku, &mut faults),
                 name: self::name(name, &row.key, &mut faults),
                 description: self::description(description, &mut faults),
                 category: self::category(category, &mut faults),
@@ -157,10 +189,12 @@ impl Judge {
                 stock: self::stock(stock, &mut faults),
                 low_stock_threshold: self::threshold(threshold, &mut faults),
             },
+            seller_id: seller,
             unmapped: self.unmapped.clone(),
             // Null, where others have a time: always the same, so that a comparison finds it again.
             created_at: self.has_created_at.then(|| row.created_at.unwrap_or_default()),
             updated_at: row.updated_at,
+            noted_at: None,
             migration: self.migration(phase),
         };
         let any = |policy| {
@@ -182,10 +216,9 @@ impl Judge {
 }
 
 impl Judge {
-    fn code(&self, seller: Option<&str>, value: Option<&str>, faults: &mut Faults<'_>) -> Option<Sku> {
+    fn code(&self, seller: &SellerId, value: Option<&str>, faults: &mut Faults<'_>) -> Option<Sku> {
         let text = value.filter(|text| !text.is_empty())?;
-        let is_shared = |seller: &str| self.shared.contains(&(seller.to_owned(), text.to_owned()));
-        if !self.shared.is_empty() && seller.is_some_and(is_shared) {
+        if !self.shared.is_empty() && self.shared.contains(&(seller.clone(), text.to_owned())) {
             faults.add(FaultKind::SkuShared, value);
             return None;
         }

@@ -34,6 +34,7 @@ mod record;
 mod report;
 mod rows;
 mod shadow;
+mod status;
 mod take;
 mod way;
 
@@ -51,14 +52,15 @@ pub use copy::{Copied, copy};
 pub use error::MigrateError;
 pub use mapping::Mapping;
 pub use patient::Patient;
-pub use plan::{KindCount, Plan, plan};
+pub use plan::{KindCount, Plan, note_plan, plan};
 pub use policy::{Fault, FaultKind, Policy};
 pub use propose::{Proposal, propose};
-pub use record::{CopyRecord, Folder, Record, StepRecord};
+pub use record::{AtWork, CopyRecord, Folder, Record, StepRecord, Waiting};
 pub use shadow::{Example, Fields, Shadow, ShadowConfig, Speed, Until, shadow};
+pub use status::Standing;
 pub use way::{
-    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Turn, TurnRecord, Turned, Way,
-    cut_over, finish, follow, roll_back,
+    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Pace, ShutRecord, Turn, TurnRecord,
+    Turned, Way, cut_over, finish, follow, roll_back,
 };
 
 /// What the steps work with.

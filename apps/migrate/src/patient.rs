@@ -2,12 +2,16 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use souk_ports::{
-    KeyType, PortError, RowCount, SharedSkus, Source, SourceIdentity, SourceQuery, SourceRow, SourceTable,
+    KeyType, LockHolder, PortError, RowCount, SellersSku, SharedSkus, Source, SourceIdentity, SourceQuery,
+    SourceRow, SourceTable, TableName,
 };
+
+use crate::record::Waiting;
 
 /// How long an answer is waited for: a network that is lost for a minute is no reason to begin anew.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -15,25 +19,51 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Asks a source until there is an answer, or it is clear that there will be none.
-pub struct Patient(Arc<dyn Source>);
+pub struct Patient {
+    source: Arc<dyn Source>,
+    /// Where it is said for what is waited.
+    waiting: Option<Waiting>,
+    waits: AtomicBool,
+}
 
 impl Patient {
     /// Makes `source` patient.
     pub fn over(source: Arc<dyn Source>) -> Arc<dyn Source> {
-        Arc::new(Self(source))
+        Arc::new(Self { source, waiting: None, waits: AtomicBool::new(false) })
     }
-}
 
-async fn patiently<T, F: Future<Output = Result<T, PortError>>>(
-    mut ask: impl FnMut() -> F,
-) -> Result<T, PortError> {
-    let began = tokio::time::Instant::now();
-    loop {
-        match ask().await {
-            Err(error) if error.is_retryable() && began.elapsed() < PATIENCE => {
-                tokio::time::sleep(PAUSE).await
+    /// Makes `source` patient, and tells those who look at the folder for what is waited.
+    pub fn telling(source: Arc<dyn Source>, waiting: Waiting) -> Arc<dyn Source> {
+        // Of one that was killed.
+        waiting.is_over();
+        Arc::new(Self { source, waiting: Some(waiting), waits: AtomicBool::new(false) })
+    }
+
+    async fn patiently<T, F: Future<Output = Result<T, PortError>>>(
+        &self,
+        mut ask: impl FnMut() -> F,
+    ) -> Result<T, PortError> {
+        let began = tokio::time::Instant::now();
+        loop {
+            match ask().await {
+                Err(error) if error.is_retryable() && began.elapsed() < PATIENCE => {
+                    self.tell(Some(&error));
+                    tokio::time::sleep(PAUSE).await;
+                }
+                outcome => {
+                    self.tell(None);
+                    return outcome;
+                }
             }
-            outcome => return outcome,
+        }
+    }
+
+    fn tell(&self, why: Option<&PortError>) {
+        let Some(waiting) = &self.waiting else { return };
+        match why {
+            Some(why) if !self.waits.swap(true, Ordering::Relaxed) => waiting.says(&why.to_string()),
+            None if self.waits.swap(false, Ordering::Relaxed) => waiting.is_over(),
+            _ => {}
         }
     }
 }
@@ -41,19 +71,19 @@ async fn patiently<T, F: Future<Output = Result<T, PortError>>>(
 #[async_trait]
 impl Source for Patient {
     async fn identity(&self) -> Result<SourceIdentity, PortError> {
-        patiently(|| self.0.identity()).await
+        self.patiently(|| self.source.identity()).await
     }
 
     async fn tables(&self) -> Result<Vec<SourceTable>, PortError> {
-        patiently(|| self.0.tables()).await
+        self.patiently(|| self.source.tables()).await
     }
 
     async fn check(&self, query: &SourceQuery) -> Result<KeyType, PortError> {
-        patiently(|| self.0.check(query)).await
+        self.patiently(|| self.source.check(query)).await
     }
 
     async fn count(&self, query: &SourceQuery) -> Result<RowCount, PortError> {
-        patiently(|| self.0.count(query)).await
+        self.patiently(|| self.source.count(query)).await
     }
 
     async fn page(
@@ -62,18 +92,34 @@ impl Source for Patient {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<SourceRow>, PortError> {
-        patiently(|| self.0.page(query, after, limit)).await
+        self.patiently(|| self.source.page(query, after, limit)).await
     }
 
     async fn rows(&self, query: &SourceQuery, keys: &[String]) -> Result<Vec<SourceRow>, PortError> {
-        patiently(|| self.0.rows(query, keys)).await
+        self.patiently(|| self.source.rows(query, keys)).await
     }
 
     async fn shared_skus(&self, query: &SourceQuery, limit: usize) -> Result<SharedSkus, PortError> {
-        patiently(|| self.0.shared_skus(query, limit)).await
+        self.patiently(|| self.source.shared_skus(query, limit)).await
+    }
+
+    async fn rows_with_skus(
+        &self,
+        query: &SourceQuery,
+        codes: &[SellersSku],
+    ) -> Result<Vec<SourceRow>, PortError> {
+        self.patiently(|| self.source.rows_with_skus(query, codes)).await
+    }
+
+    async fn tables_of(&self, query: &SourceQuery) -> Result<Vec<TableName>, PortError> {
+        self.patiently(|| self.source.tables_of(query)).await
     }
 
     async fn lock(&self) -> Result<bool, PortError> {
-        self.0.lock().await
+        self.source.lock().await
+    }
+
+    async fn lock_holder(&self) -> Result<Option<LockHolder>, PortError> {
+        self.source.lock_holder().await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use souk_domain::Phase;
+use souk_domain::{Phase, Timestamp};
 use souk_ports::{Source, SourceQuery};
 
 use crate::judge::{Judge, Verdict};
@@ -34,6 +34,8 @@ pub struct Plan {
     pub source: String,
     /// What is read.
     pub from: String,
+    /// Other tables that the mapping reads.
+    pub others: Vec<String>,
     /// Whether keys are kept as ids.
     pub keys_are_uuids: bool,
     /// Rows there.
@@ -81,8 +83,7 @@ pub(crate) async fn judge(
             shared.count
         )));
     }
-    let shared = shared.examples.into_iter().map(|(seller, sku, _)| (seller, sku));
-    Ok((mapping.judge(&key).with_shared(shared), query))
+    Ok((mapping.judge(&key).with_shared(shared.examples), query))
 }
 
 /// Judges every row, and writes a report of those with faults into the folder.
@@ -98,7 +99,9 @@ pub async fn plan(
     let identity = source.identity().await?;
     let (judge, query) = self::judge(source, mapping).await?;
     let count = source.count(&query).await?;
+    let tables: Vec<String> = source.tables_of(&query).await?.iter().map(ToString::to_string).collect();
     let mut plan = Plan {
+        others: if tables.len() > 1 { tables } else { Vec::new() },
         source: identity.place,
         from: mapping.from.clone(),
         keys_are_uuids: query.key_type == "uuid",
@@ -147,6 +150,31 @@ pub async fn plan(
     plan.estimated_seconds = began.elapsed().max(writing).as_secs_f64();
     plan.ok = plan.stop == 0;
     Ok(plan)
+}
+
+/// Notes a plan in the folder's record, unless that is of another source: a plan changes nothing.
+///
+/// # Errors
+/// `Unreachable` when the source or the record cannot be reached.
+pub async fn note_plan(
+    source: &Arc<dyn Source>,
+    folder: &Folder,
+    plan: &Plan,
+    began: Timestamp,
+    ended: Timestamp,
+) -> Result<(), MigrateError> {
+    let (identity, mut record) = (source.identity().await?, folder.record()?);
+    if record.source.as_ref().is_some_and(|known| *known != identity.id) {
+        return Ok(());
+    }
+    record.of_source(&identity.id, &identity.place);
+    record.begin("plan", began);
+    let told = format!(
+        "{} rows, {} to take over, {} to skip, {} to decide",
+        plan.rows, plan.take, plan.skip, plan.stop
+    );
+    record.end("plan", ended, told);
+    folder.keep(&record)
 }
 
 impl Plan {

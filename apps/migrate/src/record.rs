@@ -4,16 +4,27 @@
 //! one after.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use souk_domain::Timestamp;
 use souk_ports::fault;
 
 use crate::error::MigrateError;
-use crate::way::{BackRecord, DifferencesRecord, Direction, FollowRecord, TurnRecord};
+use crate::way::{BackRecord, DifferencesRecord, Direction, FollowRecord, ShutRecord, TurnRecord};
+
+mod lock;
+mod waiting;
+
+pub use lock::AtWork;
+use lock::Lock;
+pub use waiting::Waiting;
+
+/// Time between two looks whether a follower has to make way, or may go on.
+const ASKED: Duration = Duration::from_millis(100);
 
 /// What is known of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +53,9 @@ pub struct Record {
     /// Every cut-over and rollback that took effect.
     #[serde(default)]
     pub turns: Vec<TurnRecord>,
+    /// Since when nobody can write; `None`: one side is open.
+    #[serde(default)]
+    pub shut: Option<ShutRecord>,
     /// The last time that each step was taken.
     #[serde(default)]
     pub steps: BTreeMap<String, StepRecord>,
@@ -77,38 +91,51 @@ pub struct StepRecord {
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    _lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 impl Folder {
-    /// Opens the folder for a step, made when absent.
+    /// Opens the folder for a step, made when absent. A follower makes way for a step that turns.
     ///
     /// # Errors
     /// `Unreachable` when it cannot be written, or another step is at work there.
-    pub fn open(path: &Path) -> Result<Self, MigrateError> {
-        let unusable = |error: std::io::Error| {
-            MigrateError::Unreachable(format!("the folder {} cannot be used: {error}", path.display()))
-        };
-        std::fs::create_dir_all(path).map_err(unusable)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("lock"))
-            .map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock) }),
-            Err(TryLockError::WouldBlock) => Err(MigrateError::Unreachable(format!(
-                "another `souk migrate` is at work in {}: wait for its end",
-                path.display()
-            ))),
-            Err(TryLockError::Error(error)) => Err(unusable(error)),
-        }
+    pub fn open(path: &Path, step: &str) -> Result<Self, MigrateError> {
+        Ok(Self { path: path.to_owned(), lock: Some(Lock::take(path, step)?) })
     }
 
     /// Opens the folder to look at it.
     pub fn look(path: &Path) -> Self {
-        Self { path: path.to_owned(), _lock: None }
+        Self { path: path.to_owned(), lock: None }
+    }
+
+    /// Tells which step is at work in it.
+    pub fn at_work(&self) -> Option<AtWork> {
+        lock::at_work(&self.path)
+    }
+
+    /// Returns where a step says for what it waits.
+    pub fn waiting(&self) -> Waiting {
+        Waiting::at(self.file("waiting"))
+    }
+
+    /// Waits until a step wants to turn, and the follower that has the folder has to make way.
+    pub async fn is_asked_for(&self) {
+        while !lock::is_asked_for(&self.path) {
+            tokio::time::sleep(ASKED).await;
+        }
+    }
+
+    /// Gives the folder up until the step that asked for it has come to its end, and takes it again.
+    ///
+    /// # Errors
+    /// `Unreachable` when another step is at work there by then.
+    pub async fn make_way(&mut self, step: &str) -> Result<(), MigrateError> {
+        drop(self.lock.take());
+        while lock::is_awaited(&self.path) {
+            tokio::time::sleep(ASKED).await;
+        }
+        self.lock = Some(Lock::take(&self.path, step)?);
+        Ok(())
     }
 
     /// Returns the path of a file in it.
@@ -189,9 +216,10 @@ impl Record {
 
     /// Binds the record to a source; what it knows of another one is forgotten.
     pub fn of_source(&mut self, id: &str, place: &str) {
-        if self.source.as_deref() != Some(id) {
-            *self = Self { source: Some(id.to_owned()), ..Self::default() };
+        if self.source.as_deref().is_some_and(|known| known != id) {
+            *self = Self::default();
         }
+        self.source = Some(id.to_owned());
         self.place = Some(place.to_owned());
     }
 
@@ -213,9 +241,13 @@ mod tests {
     fn one_operator_at_a_time_and_the_record_comes_back() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("state");
-        let folder = Folder::open(&path).unwrap();
-        let refused = Folder::open(&path).unwrap_err().to_string();
-        assert!(refused.contains("another `souk migrate` is at work"), "{refused}");
+        let folder = Folder::open(&path, "copy").unwrap();
+        let refused = Folder::open(&path, "follow").unwrap_err().to_string();
+        assert!(
+            refused.contains("another `souk migrate` is at work") && refused.contains(": copy, process "),
+            "{refused}"
+        );
+        assert_eq!(Folder::look(&path).at_work().unwrap().step, "copy");
         let mut record = folder.record().unwrap();
         assert_eq!(record, Record::default());
         record.of_source("postgres:1:2", "postgres://shop@db:5432/app");
@@ -224,8 +256,14 @@ mod tests {
         record.copy = Some(CopyRecord { after: Some("7".into()), rows: 7, ..CopyRecord::default() });
         folder.keep(&record).unwrap();
         drop(folder);
-        let folder = Folder::open(&path).unwrap();
+        assert_eq!(Folder::look(&path).at_work(), None);
+        let folder = Folder::open(&path, "copy").unwrap();
         assert_eq!(folder.record().unwrap(), record);
+        let mut early = Record::default();
+        early.begin("backup", Timestamp::from_millis(1));
+        early.of_source("postgres:1:2", "postgres://shop@db:5432/app");
+        early.of_target("log-1");
+        assert!(early.steps.contains_key("backup"), "what was done before the source was known is of it");
         let mut moved = record.clone();
         moved.of_target("log-2");
         assert_eq!(moved.copy, None, "another target has none of it");

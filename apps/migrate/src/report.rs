@@ -6,8 +6,6 @@ use crate::compare::{Comparison, Difference, DifferenceKind};
 use crate::copy::Copied;
 use crate::plan::{Plan, REPORT};
 use crate::policy::Policy;
-use crate::record::Record;
-use crate::way::{Direction, Following};
 
 /// Differences that are shown to people; JSON has more.
 const SHOWN: usize = 10;
@@ -16,6 +14,14 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids = if self.keys_are_uuids { "kept as ids" } else { "made into ids of version 5" };
         writeln!(f, "{} rows of {} in {}, keys {ids}", self.rows, self.from, self.source)?;
+        if !self.others.is_empty() {
+            writeln!(
+                f,
+                "{} are read: while both systems run, a change in the first table of the mapping comes at once, in the others \
+                 with the next comparison; a cut-over shuts the writers of all of them out",
+                self.others.join(", ")
+            )?;
+        }
         writeln!(f, "{} to take over, {} to skip, {} to decide", self.take, self.skip, self.stop)?;
         for (kind, found) in &self.faults {
             let policy = match found.policy {
@@ -103,62 +109,5 @@ impl fmt::Display for Difference {
                 Ok(())
             }
         }
-    }
-}
-
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(place) = &self.place else {
-            return write!(f, "nothing was done yet; begin with: souk migrate plan");
-        };
-        write!(f, "source: {place}")?;
-        for (step, record) in &self.steps {
-            write!(f, "\n{step}: {}", record.outcome)?;
-            match record.ended {
-                Some(ended) => write!(f, " ({ended})")?,
-                None => write!(f, " since {}", record.began)?,
-            }
-        }
-        self.way(f)?;
-        if let Some(copy) = self.copy.as_ref().filter(|_| self.follow.is_none()) {
-            match (&copy.after, copy.complete) {
-                (Some(after), _) => {
-                    write!(f, "\nthe copy goes on after key {after}, {} rows are done", copy.rows)?
-                }
-                (None, true) => write!(f, "\nthe copy is complete; another run brings it up to date")?,
-                (None, false) => write!(f, "\nthe copy has not begun")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Record {
-    /// Tells who keeps the products, and how following goes.
-    fn way(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pace = match self.direction {
-            Direction::Forward => self.follow.as_ref().map(|follow| &follow.pace),
-            Direction::Back => self.back.as_ref().map(|back| &back.pace),
-            Direction::OneWay | Direction::Finished => None,
-        };
-        match self.direction {
-            Direction::Forward if self.follow.is_some() => write!(f, "\nthe source keeps the products")?,
-            Direction::Forward => {}
-            Direction::Back => write!(f, "\nsouk keeps the products, and writes them back")?,
-            Direction::OneWay => write!(f, "\nsouk keeps the products; there is no way back")?,
-            Direction::Finished => write!(f, "\nsouk keeps the products; the migration is finished")?,
-        }
-        let Some(pace) = pace else { return Ok(()) };
-        let (pace, differences) = (pace.clone(), self.differences.clone().unwrap_or_default());
-        let at = pace.at.map(|at| format!(" (as of {at})")).unwrap_or_default();
-        write!(
-            f,
-            "\n{}{at}",
-            Following { direction: self.direction, pace, differences: differences.clone() }
-        )?;
-        for example in &differences.examples {
-            write!(f, "\n  {example}")?;
-        }
-        Ok(())
     }
 }

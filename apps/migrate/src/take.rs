@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use souk_domain::{Command, Import, Migration, Phase, Product, ProductId, Rejection, Replacement};
+use souk_domain::{Command, Import, Migration, Phase, Product, ProductId, Rejection, Replacement, Timestamp};
 use souk_ports::{ExecuteError, Outcome, Refusal, UnitOfWork};
 use tokio::task::JoinSet;
 
@@ -17,42 +17,57 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What became of some imports.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     /// Products that were created or changed.
     pub changed: u64,
     /// Products that were so already.
     pub same: u64,
+    /// Products that were not taken, since another one has their sku.
+    pub contested: Vec<ProductId>,
 }
 
-/// Imports products; each is what it is to be when this returns, unless somebody else has its sku for good.
-pub(crate) async fn take(deps: &Deps, imports: Vec<Import>) -> Result<Taken, MigrateError> {
+/// What is done about a sku that another product has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contest {
+    /// It changes hands: the other one has another sku in the source, or none.
+    Win,
+    /// The import is put aside, until somebody has looked who has it in the source.
+    Tell,
+}
+
+/// Imports products; each is what it is to be when this returns, but for those that are contested.
+pub(crate) async fn take(deps: &Deps, imports: Vec<Import>, contest: Contest) -> Result<Taken, MigrateError> {
     let mut units = JoinSet::new();
     let mut imports = imports.into_iter().peekable();
     while imports.peek().is_some() {
         let unit: Vec<Import> = imports.by_ref().take(UNIT).collect();
         let deps = deps.clone();
-        units.spawn(async move { take_unit(&deps, unit).await });
+        units.spawn(async move { take_unit(&deps, unit, contest).await });
     }
     let mut taken = Taken::default();
     while let Some(unit) = units.join_next().await {
         let unit = unit.map_err(MigrateError::cut_off)??;
         taken.changed += unit.changed;
         taken.same += unit.same;
+        taken.contested.extend(unit.contested);
     }
     Ok(taken)
 }
 
+/// A product that is gone in the source, and when that was noted.
+pub(crate) type Gone = (ProductId, Option<Timestamp>);
+
 /// Deletes products; one that is gone already is no fault. Returns how many there were.
-pub(crate) async fn delete(
-    deps: &Deps,
-    ids: &[ProductId],
-    migration: &Migration,
-) -> Result<u64, MigrateError> {
+pub(crate) async fn delete(deps: &Deps, gone: &[Gone], migration: &Migration) -> Result<u64, MigrateError> {
     let mut deleted = 0;
-    for ids in ids.chunks(UNIT) {
-        let command = |id: &ProductId| Command::ImportDelete { id: *id, migration: migration.clone() };
-        let mut left: Vec<ProductId> = ids.to_vec();
+    for gone in gone.chunks(UNIT) {
+        let command = |(id, noted_at): &Gone| Command::ImportDelete {
+            id: *id,
+            migration: migration.clone(),
+            noted_at: *noted_at,
+        };
+        let mut left: Vec<Gone> = gone.to_vec();
         while !left.is_empty() {
             match execute(deps, left.iter().map(command).collect()).await? {
                 Ok(_) => {
@@ -73,7 +88,7 @@ pub(crate) async fn delete(
     Ok(deleted)
 }
 
-async fn take_unit(deps: &Deps, imports: Vec<Import>) -> Result<Taken, MigrateError> {
+async fn take_unit(deps: &Deps, imports: Vec<Import>, contest: Contest) -> Result<Taken, MigrateError> {
     let commands = imports.iter().cloned().map(Command::Import).collect();
     let refusals = match execute(deps, commands).await? {
         Ok(changed) => return Ok(count(&changed)),
@@ -90,42 +105,40 @@ async fn take_unit(deps: &Deps, imports: Vec<Import>) -> Result<Taken, MigrateEr
         match execute(deps, free.iter().cloned().map(Command::Import).collect()).await? {
             Ok(changed) => taken = count(&changed),
             // What is refused now was not before: somebody else writes here.
-            Err(_) => {
-                for import in free {
-                    take_one(deps, import).await?;
-                    taken.changed += 1;
-                }
-            }
+            Err(_) => against.extend(free),
         }
     }
     for import in against {
-        take_one(deps, import).await?;
-        taken.changed += 1;
+        let id = import.id;
+        if take_one(deps, import, contest).await? { taken.changed += 1 } else { taken.contested.push(id) }
     }
     Ok(taken)
 }
 
 fn count(changed: &[bool]) -> Taken {
     let same = changed.iter().filter(|changed| !**changed).count() as u64;
-    Taken { changed: changed.len() as u64 - same, same }
+    Taken { changed: changed.len() as u64 - same, same, contested: Vec::new() }
 }
 
-/// Takes a product that was refused: an id that was given to another product, or a sku that changed hands.
-async fn take_one(deps: &Deps, import: Import) -> Result<(), MigrateError> {
+/// Takes a product that was refused: an id that was given to another product, or a sku that changed hands. Returns whether
+/// it did.
+async fn take_one(deps: &Deps, import: Import, contest: Contest) -> Result<bool, MigrateError> {
     /// A sku changes hands once, an id once: more is somebody else's work.
     const TRIES: usize = 6;
     let mut before: Vec<Command> = Vec::new();
     for _ in 0..TRIES {
         let commands = before.iter().cloned().chain([Command::Import(import.clone())]).collect();
-        let Err(refusals) = execute(deps, commands).await? else { return Ok(()) };
+        let Err(refusals) = execute(deps, commands).await? else { return Ok(true) };
         let Some(Refusal { rejection, .. }) = refusals.into_iter().next() else { break };
         match rejection {
             Rejection::AlreadyExists { product_id } => {
-                before.push(Command::ImportDelete { id: product_id, migration: import.migration.clone() });
+                let (migration, noted_at) = (import.migration.clone(), import.noted_at);
+                before.push(Command::ImportDelete { id: product_id, migration, noted_at });
             }
+            Rejection::SkuTaken { .. } if contest == Contest::Tell => return Ok(false),
             Rejection::SkuTaken { product_id } => match deps.catalog.product(product_id).await? {
                 // It has another one in the source by now, and gets it when its turn comes.
-                Some(holder) => before.push(Command::Import(without_sku(&holder, &import.migration))),
+                Some(holder) => before.push(Command::Import(without_sku(&holder, &import))),
                 None => before.clear(),
             },
             // Deleted since.
@@ -142,7 +155,7 @@ async fn take_one(deps: &Deps, import: Import) -> Result<(), MigrateError> {
     )))
 }
 
-fn without_sku(holder: &Product, migration: &Migration) -> Import {
+fn without_sku(holder: &Product, import: &Import) -> Import {
     Import {
         id: holder.id,
         seller_id: holder.seller_id.clone(),
@@ -158,7 +171,8 @@ fn without_sku(holder: &Product, migration: &Migration) -> Import {
         unmapped: Vec::new(),
         created_at: Some(holder.created_at),
         updated_at: Some(holder.updated_at),
-        migration: Migration { phase: Phase::Copy, ..migration.clone() },
+        noted_at: import.noted_at,
+        migration: Migration { phase: Phase::Copy, ..import.migration.clone() },
     }
 }
 

@@ -19,17 +19,20 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use souk_ports::{Capture, EventLog, Keeper, OldTable, WayBack};
+use souk_domain::Timestamp;
+use souk_ports::{Capture, EventLog, Keeper, OldTable, TableName, WayBack};
 
 use crate::columns::FirstTable;
 use crate::record::Record;
 use crate::{Deps, Folder, Mapping, MigrateError, Progress};
 
 use backward::Backward;
-use forward::Forward;
+use forward::{Forward, leave};
 
 pub use finish::finish;
-pub use state::{BackRecord, DifferencesRecord, Direction, FollowRecord, Following, TurnRecord};
+pub use state::{
+    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Pace, ShutRecord, TurnRecord,
+};
 pub use turn::{Turn, Turned, cut_over, roll_back};
 
 /// Time between two tries when a side cannot be reached.
@@ -68,6 +71,27 @@ impl Way<'_> {
         Ok(self.capture.find(&name, &key).await?)
     }
 
+    /// Names the other tables that the mapping reads: no trigger tells of their changes, the comparisons find them.
+    ///
+    /// # Errors
+    /// `Found` when the source does not understand the mapping, `Unreachable` when it cannot be read.
+    pub async fn others(&self) -> Result<Vec<TableName>, MigrateError> {
+        let first = match self.table().await {
+            Ok(table) => Some(table.table()),
+            Err(MigrateError::Found(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let mut tables = self.deps.source.tables_of(&self.mapping.query()).await?;
+        tables.retain(|table| Some(table) != first.as_ref());
+        Ok(tables)
+    }
+
+    /// Every table that the mapping reads, the one that products are written back to first.
+    async fn tables(&self) -> Result<Vec<TableName>, MigrateError> {
+        let first = self.table().await?.table();
+        Ok(std::iter::once(first).chain(self.others().await?).collect())
+    }
+
     /// Reads the record, bound to this source and target, and changes it.
     fn change(&self, change: impl FnOnce(&mut Record)) -> Result<(), MigrateError> {
         let mut record = self.folder.record()?;
@@ -99,7 +123,13 @@ impl Way<'_> {
     /// one that knows nothing of the cut-over that both sides bear the marks of would open a side that is behind, or shut
     /// the one that everybody works with.
     async fn bind_to_turn(&self) -> Result<Record, MigrateError> {
-        let record = self.bind().await?;
+        let mut record = self.bind().await?;
+        if let Some(shut) = record.shut.clone()
+            && self.is_open(record.direction).await?
+        {
+            self.change(|record| ended_unsaid(record, &shut, self.deps.clock.now()))?;
+            record = self.folder.record()?;
+        }
         if record.direction == Direction::Forward && self.is_turned_elsewhere(&record).await? {
             return Err(MigrateError::Usage(format!(
                 "a cut-over was made here that the record in {} knows nothing of: name the folder that has it by --state; \
@@ -110,22 +140,43 @@ impl Way<'_> {
         Ok(record)
     }
 
+    /// Whether the side that keeps the products takes writes.
+    async fn is_open(&self, direction: Direction) -> Result<bool, MigrateError> {
+        match direction {
+            Direction::Forward => match self.table().await {
+                Ok(table) => Ok(!self.old.is_fenced(&table.table()).await?),
+                // No trigger was ever on it.
+                Err(MigrateError::Found(_)) => Ok(true),
+                Err(error) => Err(error),
+            },
+            _ => Ok(self.deps.catalog.keeper().await? == Keeper::Souk),
+        }
+    }
+
     async fn is_turned_elsewhere(&self, record: &Record) -> Result<bool, MigrateError> {
         if self.deps.catalog.keeper().await? == Keeper::Souk && self.old.back_position().await?.is_some() {
             return Ok(true);
         }
-        // Killed while it turned: the fence is this record's own.
-        let broken_off = |step: &str| record.steps.get(step).is_some_and(|step| step.ended.is_none());
-        if broken_off("cutover") || broken_off("rollback") {
+        // Broken off while it turned: the fence is this record's own.
+        if record.shut.is_some() {
             return Ok(false);
         }
-        match self.table().await {
-            Ok(table) => Ok(self.old.is_fenced(&table).await?),
-            // No trigger was ever on it.
-            Err(MigrateError::Found(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(!self.is_open(Direction::Forward).await?)
     }
+}
+
+/// Notes the end of a turn that was killed when a side was open already, before it could say so.
+fn ended_unsaid(record: &mut Record, shut: &ShutRecord, now: Timestamp) {
+    let took_effect = match record.direction {
+        Direction::Forward => (shut.by == "rollback").then_some(Keeper::Source),
+        _ => (shut.by == "cutover").then_some(Keeper::Souk),
+    };
+    record.shut = None;
+    if let Some(to) = took_effect {
+        record.turns.push(TurnRecord { at: now, to, downtime_ms: None });
+    }
+    let told = if took_effect.is_some() { "took effect" } else { "came to nothing" };
+    record.end(&shut.by, now, format!("{told}, and was killed before it could say so"));
 }
 
 /// Leads what changes on one side to the other, until `stop`: from the source to souk, or back after a cut-over. A side that
@@ -184,7 +235,12 @@ async fn forward(
     told: &mut impl FnMut(Following),
     last: &mut Following,
 ) -> Result<(), MigrateError> {
-    let mut forward = until_there(async || Forward::begin(way, &mut *progress).await).await?;
+    let before = until_there(async || Ok(way.deps.catalog.keeper().await?)).await?;
+    let begun = until_there(async || Forward::begin(way, &mut *progress).await).await;
+    let mut forward = match begun {
+        Ok(forward) => forward,
+        Err(error) => return Err(leave(way, before, error).await),
+    };
     loop {
         let pause = match forward.look(&mut *progress).await {
             Ok(pause) => pause,

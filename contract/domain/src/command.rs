@@ -58,6 +58,8 @@ pub enum Command {
         id: ProductId,
         /// Where it comes from.
         migration: Migration,
+        /// When it was noted there, where that is known.
+        noted_at: Option<Timestamp>,
     },
 }
 

@@ -99,9 +99,9 @@ pub fn decide(
             update(before, |after| after.stock = stock, Some(cause), context)
         }
         Command::Import(import) => import::import(current, import, context),
-        Command::ImportDelete { id, migration } => {
+        Command::ImportDelete { id, migration, noted_at } => {
             let before = existing(current, *id, &Precondition::None)?;
-            Ok(import::delete(before, migration, context))
+            Ok(import::delete(before, migration, *noted_at, context))
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Import {
     pub created_at: Option<Timestamp>,
     /// When it last changed there, where that is known.
     pub updated_at: Option<Timestamp>,
+    /// When the change was noted there that this import is of: not every system moves `updated_at` with each change.
+    pub noted_at: Option<Timestamp>,
     /// Where it comes from.
     pub migration: Migration,
 }

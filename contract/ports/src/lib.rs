@@ -41,7 +41,8 @@ pub use keeper::{KEPT_ELSEWHERE, Keeper};
 pub use moving::{Holds, Milestone, MoveSource, MoveTarget, MovedEvent, StoredAnswer};
 pub use outpost::{BackColumn, BackRow, BackWriting, Capture, Changes, OldTable, WayBack};
 pub use source::{
-    KeyType, RowCount, SharedSkus, Source, SourceColumn, SourceIdentity, SourceQuery, SourceRow, SourceTable,
+    KeyType, LockHolder, RowCount, SellersSku, SharedSkus, Source, SourceColumn, SourceIdentity, SourceQuery,
+    SourceRow, SourceTable, TableName,
 };
 
 /// How well an adapter's store is doing, for `/health`.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use souk_domain::{Product, ProductId};
+use souk_domain::{Product, ProductId, Timestamp};
 
-use crate::PortError;
+use crate::{PortError, TableName};
 
 /// A trigger on a table of another system, and what it has written down.
 ///
@@ -46,22 +46,25 @@ pub trait Capture: Send + Sync {
 
 /// A fence around another system's table, and souk's writes into it.
 ///
-/// Promises: once [`WayBack::fence`] has returned, every transaction that wrote the table before is ended, and none without
-/// the origin mark writes it until [`WayBack::lift`]; rows and the position that they stand for are written together, with
+/// Promises: once [`WayBack::fence`] has returned, every transaction that wrote the tables before is ended, and none without
+/// the origin mark writes one of them until [`WayBack::lift`]; rows and the position that they stand for are written together, with
 /// the mark.
 #[async_trait]
 pub trait WayBack: Send + Sync {
-    /// Puts the fence up; one that is up stays.
+    /// Puts the fence up around tables; one that is up around all of them stays.
     ///
     /// # Errors
-    /// `Timeout` when a transaction held the table for longer than `within`: then there is no fence.
-    async fn fence(&self, table: &OldTable, within: Duration) -> Result<(), PortError>;
+    /// `Timeout` when a transaction held a table for longer than `within`: then there is no fence.
+    async fn fence(&self, tables: &[TableName], within: Duration) -> Result<(), PortError>;
 
     /// Tells whether it is up.
-    async fn is_fenced(&self, table: &OldTable) -> Result<bool, PortError>;
+    async fn is_fenced(&self, table: &TableName) -> Result<bool, PortError>;
 
     /// Takes it down; none being there is no fault.
     async fn lift(&self) -> Result<(), PortError>;
+
+    /// Names what speaks against a fence around tables: rights that are missing.
+    async fn unfenceable(&self, tables: &[TableName]) -> Result<Vec<String>, PortError>;
 
     /// Names what speaks against writing the table: rights that are missing, columns that want a value and get none.
     async fn obstacles(&self, table: &OldTable, columns: &[BackColumn]) -> Result<Vec<String>, PortError>;
@@ -90,11 +93,18 @@ pub struct OldTable {
     pub key: String,
 }
 
+impl OldTable {
+    /// Returns its name alone.
+    pub fn table(&self) -> TableName {
+        TableName { schema: self.schema.clone(), name: self.name.clone() }
+    }
+}
+
 /// What was changed between two positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The keys, each once.
-    pub keys: Vec<String>,
+    /// The keys, each once, with the time at which the last change of each was written.
+    pub keys: Vec<(String, Timestamp)>,
     /// The table was emptied as a whole.
     pub truncated: bool,
     /// There are more keys than were asked for.

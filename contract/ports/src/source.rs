@@ -1,5 +1,7 @@
 //! The table of another system that products are taken over from.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use souk_domain::Timestamp;
 
@@ -38,11 +40,34 @@ pub trait Source: Send + Sync {
     /// Returns the rows that have one of `keys`, in no order; a key that no row has is absent.
     async fn rows(&self, query: &SourceQuery, keys: &[String]) -> Result<Vec<SourceRow>, PortError>;
 
-    /// Returns sellers' codes that several rows have, at most `limit`, and how many there are.
+    /// Returns codes that several rows of sellers have who are alike, at most `limit`, and how many there are. Alike are those
+    /// that may become the same once they are mended: at least those that differ in nothing but letters that no id has.
     async fn shared_skus(&self, query: &SourceQuery, limit: usize) -> Result<SharedSkus, PortError>;
+
+    /// Returns the rows that have one of the codes, of sellers who are alike; in no order.
+    async fn rows_with_skus(
+        &self,
+        query: &SourceQuery,
+        codes: &[SellersSku],
+    ) -> Result<Vec<SourceRow>, PortError>;
+
+    /// Returns the tables that a query reads, those behind views and partitions included.
+    async fn tables_of(&self, query: &SourceQuery) -> Result<Vec<TableName>, PortError>;
 
     /// Takes the lock of operators for as long as this source is open; `false` when another one has it.
     async fn lock(&self) -> Result<bool, PortError>;
+
+    /// Tells who has it; `None` when nobody has, or it cannot be seen.
+    async fn lock_holder(&self) -> Result<Option<LockHolder>, PortError>;
+}
+
+/// Who works with a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockHolder {
+    /// What it calls itself.
+    pub name: String,
+    /// Since when, where that may be seen.
+    pub since: Option<Timestamp>,
 }
 
 /// What a database is.
@@ -132,13 +157,43 @@ impl SourceRow {
     /// The names of the fields, as in a product's JSON.
     pub const FIELDS: [&'static str; 8] =
         ["sellerId", "name", "price", "stock", "sku", "description", "category", "lowStockThreshold"];
+
+    /// Returns the row's code, when it has one.
+    pub fn code(&self) -> Option<SellersSku> {
+        let sku = self.fields[4].clone().filter(|sku| !sku.is_empty())?;
+        Some(SellersSku { seller: self.fields[0].clone(), sku })
+    }
 }
 
-/// Codes that several rows of a seller have.
+/// Codes that several rows of sellers have who are alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SharedSkus {
-    /// How many such codes there are.
+    /// How many there are: each seller's own counts.
     pub count: u64,
-    /// Some of them: seller, code, number of rows.
-    pub examples: Vec<(String, String, u64)>,
+    /// Some of them, each with the number of rows.
+    pub examples: Vec<(SellersSku, u64)>,
+}
+
+/// A seller's code, as a row has both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SellersSku {
+    /// The seller, who may be missing.
+    pub seller: Option<String>,
+    /// The code.
+    pub sku: String,
+}
+
+/// The name of a table, as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableName {
+    /// The schema.
+    pub schema: String,
+    /// The name.
+    pub name: String,
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
 }

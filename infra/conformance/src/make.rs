@@ -87,6 +87,7 @@ pub fn import(id: ProductId, seller_id: &str, created_at: i64, fields: Replaceme
         unmapped: Vec::new(),
         created_at: Some(Timestamp::from_millis(created_at)),
         updated_at: Some(Timestamp::from_millis(created_at + 1)),
+        noted_at: None,
         migration: migration(Phase::Copy),
     })
 }

@@ -138,7 +138,7 @@ impl<'a> Backward<'a> {
 
     /// Writes back what changed since the last look; waits a moment for the next change.
     pub async fn look(&mut self) -> Result<(), MigrateError> {
-        let found = self.rolling.poll(self.way.deps, &self.judge, &self.query).await;
+        let found = self.rolling.poll(self.way.deps, self.way.mapping).await;
         let records = self.next().await?;
         if records.is_empty() {
             self.quiet += 1;
@@ -152,6 +152,7 @@ impl<'a> Backward<'a> {
         }
         self.pace.away = None;
         if let Some(suspects) = found {
+            (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
             self.confirm(&suspects).await?;
         }
         if self.kept.elapsed() > NOW_AND_THEN {

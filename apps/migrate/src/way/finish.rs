@@ -43,6 +43,7 @@ pub async fn finish(
     // The record first: with what is removed goes the place up to which was written back. Whoever is killed in between takes
     // the step again.
     way.change(|record| {
+        record.shut = None;
         record.direction = if give_up && record.direction == Direction::Forward {
             record.follow = None;
             Direction::Forward

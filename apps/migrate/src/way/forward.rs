@@ -8,17 +8,20 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use souk_domain::{Import, Phase, ProductId};
-use souk_ports::{Changes, ErrorKind, Keeper, OldTable, SourceQuery, SourceRow, fault};
+use souk_domain::{Phase, ProductId};
+use souk_ports::{Changes, ErrorKind, Keeper, OldTable, SourceQuery, fault};
 
 use super::rolling::Rolling;
 use super::state::Pace;
 use super::{DifferencesRecord, Direction, FollowRecord, Following, Way};
 use crate::compare::{Difference, DifferenceKind, Suspect, compare_with, settle};
-use crate::judge::{Judge, Verdict};
-use crate::policy::Fault;
-use crate::take::{delete, take};
+use crate::judge::Judge;
+use crate::take::{Gone, delete};
 use crate::{MigrateError, Progress};
+
+mod apply;
+
+use apply::Told;
 
 /// Keys that are told one by one; beyond, comparing everything is cheaper, and memory stays bounded.
 const MOST_KEYS: usize = 100_000;
@@ -47,23 +50,39 @@ pub(super) struct Forward<'a> {
 }
 
 impl<'a> Forward<'a> {
+    /// Begins as [`Self::begin`] does; where that fails, souk is as open as it was.
+    pub async fn begin_or_leave(
+        way: &'a Way<'a>,
+        progress: &mut impl FnMut(Progress),
+    ) -> Result<Self, MigrateError> {
+        let before = way.deps.catalog.keeper().await?;
+        match Self::begin(way, progress).await {
+            Err(error) => Err(leave(way, before, error).await),
+            begun => begun,
+        }
+    }
+
     /// Goes on where the record says, or begins: the capture first, then everything that was there before it. From now on
     /// nobody else writes to souk.
     pub async fn begin(way: &'a Way<'a>, progress: &mut impl FnMut(Progress)) -> Result<Self, MigrateError> {
         let (judge, query) = crate::plan::judge(&way.deps.source, way.mapping).await?;
-        let (table, installed) = if way.trigger {
-            let table = way.table().await?;
-            let installed = way.capture.is_installed(&table).await?;
-            way.capture.install(&table).await?;
-            (Some(table), installed)
-        } else {
-            (None, true)
+        let table = if way.trigger { Some(way.table().await?) } else { None };
+        let installed = match &table {
+            Some(table) => way.capture.is_installed(table).await?,
+            None => true,
         };
-        way.deps.catalog.set_keeper(Keeper::Source).await?;
         let record = way.folder.record()?;
         let known = record.follow.filter(|state| installed && state.trigger == way.trigger);
         let is_known =
             known.as_ref().is_some_and(|state| state.caught_up && state.mapping == way.mapping.digest());
+        if !is_known && record.copy.is_none() {
+            // A catalog that the copy would refuse is not shut, and the source is left as it is.
+            crate::copy::only_if_empty(way.deps).await?;
+        }
+        if let Some(table) = &table {
+            way.capture.install(table).await?;
+        }
+        way.deps.catalog.set_keeper(Keeper::Source).await?;
         let state = FollowRecord { trigger: way.trigger, ..known.unwrap_or_default() };
         let differences = record.differences.unwrap_or_default();
         let (rolling, kept) = (Rolling::new(), Instant::now());
@@ -91,7 +110,7 @@ impl<'a> Forward<'a> {
         if self.table.is_none() {
             return self.compare_and_take().await;
         }
-        let found = self.rolling.poll(self.way.deps, &self.judge, &self.query).await;
+        let found = self.rolling.poll(self.way.deps, self.way.mapping).await;
         let any = match self.way.capture.changes(&self.state.position, MOST_KEYS).await {
             Ok(changes) if changes.too_many || changes.truncated => {
                 self.whole(progress).await?;
@@ -116,7 +135,10 @@ impl<'a> Forward<'a> {
         };
         self.state.pace.away = None;
         if let Some(suspects) = found {
+            // Codes that were shared may be so no more, and the other way round.
+            (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
             self.confirm(&suspects).await?;
+            self.judge_refused().await?;
         }
         Ok(if any { Duration::ZERO } else { IDLE })
     }
@@ -162,8 +184,9 @@ impl<'a> Forward<'a> {
             fault::crash_point("migrate.following");
         }
         let mut pace = Pace { waiting, lag_ms, ..self.state.pace.clone() };
-        for keys in changes.keys.chunks(BATCH) {
-            self.apply_some(&mut pace, keys).await?;
+        let told: Vec<Told> = changes.keys.into_iter().map(|(key, at)| (key, Some(at))).collect();
+        for told in told.chunks(BATCH) {
+            self.apply_some(&mut pace, told).await?;
         }
         self.state.pace = pace;
         self.state.position = changes.position;
@@ -189,44 +212,6 @@ impl<'a> Forward<'a> {
         }
     }
 
-    async fn apply_some(&self, pace: &mut Pace, keys: &[String]) -> Result<(), MigrateError> {
-        let rows: Vec<SourceRow> = self.way.deps.source.rows(&self.query, keys).await?;
-        let (mut imports, mut gone): (Vec<(String, Import)>, Vec<ProductId>) = (Vec::new(), Vec::new());
-        let mut seen = HashSet::with_capacity(rows.len());
-        for row in rows {
-            pace.refused.remove(&row.key);
-            match self.judge.judge(&row, Phase::Follow) {
-                Verdict::Take(import, _) => imports.push((row.key.clone(), *import)),
-                // Left out: not there for souk.
-                Verdict::Skip(_) => gone.extend(self.judge.id(&row.key)),
-                Verdict::Stop(faults) => pace.refuse(&row.key, tell(&faults)),
-            }
-            seen.insert(row.key);
-        }
-        for key in keys.iter().filter(|key| !seen.contains(*key)) {
-            pace.refused.remove(key);
-            gone.extend(self.judge.id(key));
-        }
-        // Deletes first: they give skus away.
-        pace.taken += delete(self.way.deps, &gone, &self.judge.migration(Phase::Follow)).await?;
-        let all: Vec<Import> = imports.iter().map(|(_, import)| import.clone()).collect();
-        match take(self.way.deps, all).await {
-            Ok(done) => pace.taken += done.changed,
-            Err(MigrateError::Found(_)) => {
-                // One of them is refused for good: the others must not wait for it.
-                for (key, import) in imports {
-                    match take(self.way.deps, vec![import]).await {
-                        Ok(done) => pace.taken += done.changed,
-                        Err(MigrateError::Found(why)) => pace.refuse(&key, why),
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
     /// Looks again at what seemed to differ, having caught up: what is no change on its way is a difference, which is put
     /// right. A change that came since the last look is known by what the capture tells next.
     async fn confirm(&mut self, suspects: &[Suspect]) -> Result<(), MigrateError> {
@@ -234,7 +219,7 @@ impl<'a> Forward<'a> {
         let found = settle(self.way.deps, &lenient, &self.query, suspects).await?;
         let next = self.way.capture.changes(&self.state.position, MOST_KEYS).await?;
         let on_their_way: HashSet<ProductId> =
-            next.keys.iter().filter_map(|key| self.judge.id(key)).collect();
+            next.keys.iter().filter_map(|(key, _)| self.judge.id(key)).collect();
         let all_may_be = next.too_many || next.truncated;
         let found: Vec<Difference> = found
             .into_iter()
@@ -244,12 +229,21 @@ impl<'a> Forward<'a> {
         self.note(&found)
     }
 
+    /// Judges rows again that were refused: what stood in their way may have been another row.
+    async fn judge_refused(&mut self) -> Result<(), MigrateError> {
+        let refused: Vec<Told> = self.state.pace.refused.keys().map(|key| (key.clone(), None)).collect();
+        let mut pace = self.state.pace.clone();
+        self.apply_some(&mut pace, &refused).await?;
+        self.state.pace = pace;
+        Ok(())
+    }
+
     async fn put_right(&mut self, found: &[Difference]) -> Result<(), MigrateError> {
         let mut pace = self.state.pace.clone();
         let is_gone = |difference: &&Difference| difference.kind == DifferenceKind::OnlyInSouk;
-        let gone: Vec<ProductId> = found.iter().filter(is_gone).map(|difference| difference.id).collect();
+        let gone: Vec<Gone> = found.iter().filter(is_gone).map(|difference| (difference.id, None)).collect();
         pace.taken += delete(self.way.deps, &gone, &self.judge.migration(Phase::Follow)).await?;
-        let keys: Vec<String> = found.iter().filter_map(|difference| difference.key.clone()).collect();
+        let keys: Vec<Told> = found.iter().filter_map(|it| Some((it.key.clone()?, None))).collect();
         for keys in keys.chunks(BATCH) {
             self.apply_some(&mut pace, keys).await?;
         }
@@ -269,8 +263,9 @@ impl<'a> Forward<'a> {
     }
 
     /// Finds changes by comparing everything, where no trigger tells of them.
-    async fn compare_and_take(&mut self) -> Result<Duration, MigrateError> {
+    pub async fn compare_and_take(&mut self) -> Result<Duration, MigrateError> {
         let began = Instant::now();
+        (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
         let lenient = self.judge.clone().lenient();
         let mut found = Vec::new();
         compare_with(self.way.deps, &lenient, &self.query, &mut |_| {}, |difference: &Difference| {
@@ -301,6 +296,16 @@ impl<'a> Forward<'a> {
     }
 }
 
-fn tell(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+/// Makes souk as open as it was before a beginning that failed.
+pub(super) async fn leave(way: &Way<'_>, before: Keeper, error: MigrateError) -> MigrateError {
+    if before == Keeper::Source {
+        return error;
+    }
+    match way.deps.catalog.set_keeper(before).await {
+        Ok(()) => error,
+        Err(shut) => MigrateError::Unreachable(format!(
+            "{error}; souk could not be opened again ({shut}): it takes no writes until `souk migrate finish --give-up`, or a \
+             cut-over"
+        )),
+    }
 }

@@ -5,12 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use souk_ports::{SourceQuery, fault};
+use souk_ports::fault;
 use tokio::task::JoinHandle;
 
 use crate::compare::{Difference, Suspect, compare_with};
-use crate::judge::Judge;
-use crate::{Deps, MigrateError};
+use crate::{Deps, Mapping, MigrateError};
 
 /// Suspects that are looked at again; more are left to the next one.
 const MOST: usize = 10_000;
@@ -30,7 +29,7 @@ impl Rolling {
     }
 
     /// Returns what seemed to differ when a comparison has ended; begins one when it is time.
-    pub async fn poll(&mut self, deps: &Deps, judge: &Judge, query: &SourceQuery) -> Option<Vec<Suspect>> {
+    pub async fn poll(&mut self, deps: &Deps, mapping: &Mapping) -> Option<Vec<Suspect>> {
         match &mut self.task {
             Some(task) if task.is_finished() => {
                 let ended = task.await;
@@ -40,16 +39,17 @@ impl Rolling {
                 ended.ok().and_then(Result::ok)
             }
             None if Instant::now() >= self.next => {
-                let (deps, judge, query) = (deps.clone(), judge.clone().lenient(), query.clone());
+                let (deps, mapping) = (deps.clone(), mapping.clone());
                 self.began = Instant::now();
                 self.task = Some(tokio::spawn(async move {
+                    let (judge, query) = crate::plan::judge(&deps.source, &mapping).await?;
                     let mut suspects = Vec::new();
                     let mut found = |difference: &Difference| {
                         if suspects.len() < MOST {
                             suspects.push((difference.id, difference.key.clone()));
                         }
                     };
-                    compare_with(&deps, &judge, &query, &mut |_| {}, &mut found).await?;
+                    compare_with(&deps, &judge.lenient(), &query, &mut |_| {}, &mut found).await?;
                     Ok(suspects)
                 }));
                 None

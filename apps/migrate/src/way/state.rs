@@ -103,8 +103,29 @@ pub struct TurnRecord {
     pub at: Timestamp,
     /// Who keeps them since: `souk` or `source`.
     pub to: souk_ports::Keeper,
-    /// For how long nobody could write, in milliseconds.
-    pub downtime_ms: u64,
+    /// For how long nobody could write, in milliseconds; `None`: it was killed before it could say.
+    pub downtime_ms: Option<u64>,
+}
+
+/// Both sides are shut: a turn is under way, or was broken off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShutRecord {
+    /// The step that shut the one that was open.
+    pub by: String,
+    /// When.
+    pub since: Timestamp,
+}
+
+impl fmt::Display for ShutRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "nobody can write since {}, when a {} began that has not come to its end: `souk migrate cutover` lets souk write \
+             if nothing differs, `souk migrate rollback` the old system",
+            self.since, self.by
+        )
+    }
 }
 
 /// What is told while one side follows the other.

@@ -86,7 +86,7 @@ impl Bed {
             target: embedded.log().identity().to_string(),
             clock: Arc::new(SystemClock),
         };
-        let folder = Folder::open(&scratch.path().join("migration")).unwrap();
+        let folder = Folder::open(&scratch.path().join("migration"), "test").unwrap();
         Self { sql, embedded, deps, folder, url, database, _scratch: scratch }
     }
 
@@ -132,6 +132,12 @@ impl Bed {
         PgOutpost::new(&PostgresConfig::parse(&self.url).unwrap())
     }
 
+    /// The same, with the rights of a role.
+    pub fn outpost_as(&self, role: &str) -> Arc<PgOutpost> {
+        let url = format!("{}?options=-c%20role%3D{role}", self.url);
+        PgOutpost::new(&PostgresConfig::parse(&url).unwrap())
+    }
+
     /// What the steps work with that are taken while both systems run.
     pub fn way<'a>(&'a self, mapping: &'a Mapping) -> Way<'a> {
         let outpost = self.outpost();
@@ -171,11 +177,11 @@ impl Bed {
     }
 
     pub async fn cut_over(&self, mapping: &Mapping) -> Result<Turned, MigrateError> {
-        cut_over(&self.way(mapping), TURN, |_| {}).await
+        cut_over(&self.way(mapping), TURN, std::future::pending(), |_| {}).await
     }
 
     pub async fn roll_back(&self, mapping: &Mapping) -> Result<Turned, MigrateError> {
-        roll_back(&self.way(mapping), TURN, |_| {}).await
+        roll_back(&self.way(mapping), TURN, std::future::pending(), |_| {}).await
     }
 
     /// Waits until both sides are the same.

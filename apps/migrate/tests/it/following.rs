@@ -6,7 +6,7 @@ use souk_ports::{Capture as _, ExecuteError, KEPT_ELSEWHERE, Keeper, OldTable, U
 
 use crate::bed::Bed;
 
-fn table() -> OldTable {
+pub fn table() -> OldTable {
     OldTable { schema: "public".into(), name: "products".into(), key: "id".into() }
 }
 
@@ -256,4 +256,32 @@ async fn a_mapping_that_is_changed_halfway_is_taken_in() {
     other.fields.insert("category".into(), "upper(t.category)".into());
     bed.follow_while(&other, bed.settled(&other)).await.1.unwrap();
     assert!(bed.products().await.values().all(|product| product.category.as_str().starts_with('C')));
+}
+
+/// The table's own time of change does not move with each change, and a row that is gone has none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_and_deletes_occurred_when_they_were_noted() {
+    let bed = Bed::monolith(30).await;
+    let mapping = bed.mapping("").await;
+    let work = async {
+        bed.settled(&mapping).await;
+        let (copied, before) = (bed.events().await.len(), bed.deps.clock.now());
+        bed.run(
+            "UPDATE products SET quantity = 77 WHERE name = 'Product 1'; DELETE FROM products WHERE name = 'Product 2'; \
+             UPDATE products SET quantity = 78, updatedat = '2031-01-01' WHERE name = 'Product 3'",
+        )
+        .await;
+        bed.settled(&mapping).await;
+        (copied, before)
+    };
+    let ((copied, before), ended) = bed.follow_while(&mapping, work).await;
+    ended.unwrap();
+    let events = bed.events().await;
+    assert_eq!(events.len() - copied, 3);
+    for event in &events[copied..] {
+        let at = event.origin.as_ref().unwrap().occurred_at.expect("it was noted");
+        let own = event.product.name.as_str() == "Product 3";
+        let is_own = at == "2031-01-01T00:00:00Z".parse::<souk_domain::Timestamp>().unwrap();
+        assert!(is_own == own && (own || (before <= at && at <= event.time)), "{at}: {event:?}");
+    }
 }

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is a failed one")]
 
 mod bed;
+mod breaking_off;
 mod comparing;
 mod copying;
 mod following;
+mod joining;
 mod planning;
 mod reading;
+mod sharing;
 mod turning;

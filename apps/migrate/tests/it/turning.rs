@@ -1,6 +1,7 @@
 //! Cut-over, the way back, and rollback: nothing is lost in either direction, and nobody writes on both sides.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,16 +16,16 @@ use uuid::Uuid;
 
 use crate::bed::{Bed, TURN};
 
-fn unit(command: Command) -> UnitOfWork {
+pub fn unit(command: Command) -> UnitOfWork {
     UnitOfWork { commands: vec![command], idempotency: None }
 }
 
-fn set_stock(id: ProductId, pieces: i64) -> Command {
+pub fn set_stock(id: ProductId, pieces: i64) -> Command {
     let patch = Patch { stock: Some(Stock::new(pieces).unwrap()), ..Patch::default() };
     Command::Patch { id, precondition: Precondition::None, patch, asserted: souk_domain::Asserted::default() }
 }
 
-fn create(id: ProductId, name: &str) -> Command {
+pub fn create(id: ProductId, name: &str) -> Command {
     Command::Create(NewProduct {
         id,
         seller_id: SellerId::new("seller1").unwrap(),
@@ -40,7 +41,7 @@ fn create(id: ProductId, name: &str) -> Command {
     })
 }
 
-async fn id_of(bed: &Bed, name: &str) -> ProductId {
+pub async fn id_of(bed: &Bed, name: &str) -> ProductId {
     ProductId(bed.one::<Uuid>(&format!("SELECT id FROM products WHERE name = '{name}'")).await)
 }
 
@@ -50,7 +51,7 @@ async fn old_stocks(bed: &Bed) -> BTreeMap<Uuid, i32> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-async fn is_refused_by_the_fence(bed: &Bed) {
+pub async fn is_refused_by_the_fence(bed: &Bed) {
     for statement in [
         "UPDATE products SET quantity = 1 WHERE name = 'nobody'",
         "DELETE FROM products",
@@ -181,7 +182,7 @@ async fn a_cut_over_while_the_shop_is_busy_loses_nothing() {
     // Refused at least once before it is stopped.
     let fenced = bed.outpost();
     let table = souk_ports::OldTable { schema: "public".into(), name: "products".into(), key: "id".into() };
-    assert!(fenced.is_fenced(&table).await.unwrap());
+    assert!(fenced.is_fenced(&table.table()).await.unwrap());
     stop.store(true, Ordering::SeqCst);
     let (ledger, _) = writing.await.unwrap();
     let turned = turned.unwrap();
@@ -235,7 +236,8 @@ async fn a_transaction_that_holds_the_table_is_waited_for_no_longer_than_said() 
     let slow = bed.session().await;
     slow.batch_execute("BEGIN; UPDATE products SET quantity = 99 WHERE name = 'Product 1'").await.unwrap();
     let turn = Turn { within: Duration::from_millis(300), ..TURN };
-    let Err(MigrateError::Unreachable(text)) = cut_over(&bed.way(&mapping), turn, |_| {}).await else {
+    let Err(MigrateError::Unreachable(text)) = cut_over(&bed.way(&mapping), turn, pending(), |_| {}).await
+    else {
         panic!("not refused")
     };
     assert!(text.contains("a transaction holds the table"), "{text}");
@@ -254,7 +256,7 @@ async fn a_change_past_the_fence_refuses_a_rollback_until_it_is_put_right() {
     bed.run("SET souk.migration = 'on'; UPDATE products SET quantity = 88 WHERE name = 'Product 1'; RESET souk.migration")
         .await;
     let turn = Turn { within: Duration::from_secs(2), ..TURN };
-    let turned = souk_migrate::roll_back(&bed.way(&mapping), turn, |_| {}).await.unwrap();
+    let turned = souk_migrate::roll_back(&bed.way(&mapping), turn, pending(), |_| {}).await.unwrap();
     assert!(!turned.ok && turned.keeper == Keeper::Souk, "{turned}");
     is_refused_by_the_fence(&bed).await;
     let id = id_of(&bed, "Product 1").await;
@@ -327,7 +329,8 @@ async fn a_cut_over_without_a_way_back_says_so_and_finish_leaves_nothing_behind(
     assert!(text.contains("--one-way"), "{text}");
     let early = finish(&bed.way(&mapping), false, |_| {}).await;
     assert!(matches!(early, Err(MigrateError::Usage(_))), "{early:?}");
-    let turned = cut_over(&bed.way(&mapping), Turn { one_way: true, ..TURN }, |_| {}).await.unwrap();
+    let turned =
+        cut_over(&bed.way(&mapping), Turn { one_way: true, ..TURN }, pending(), |_| {}).await.unwrap();
     assert!(turned.ok && turned.one_way, "{turned}");
     let back = bed.roll_back(&mapping).await;
     assert!(matches!(back, Err(MigrateError::Usage(_))), "{back:?}");

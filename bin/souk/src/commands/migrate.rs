@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use souk_migrate::{Deps, Folder, Mapping, MigrateError, Patient, Progress};
-use souk_ports::{Source, SystemClock};
+use souk_migrate::{Deps, Folder, Mapping, MigrateError, Patient, Progress, Standing};
+use souk_ports::{Clock as _, Source, SystemClock};
 use souk_postgres::{ConnectError, PgSource, PostgresConfig};
 
 use crate::cli::{MigrateArgs, MigrateStep, StepArgs};
@@ -21,6 +21,7 @@ use crate::wiring::Target;
 
 mod backup;
 mod prove;
+mod rehearse;
 mod way;
 
 /// The server takes a moment to notice that a killed step is gone.
@@ -33,24 +34,24 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// target or folder cannot be used.
 pub fn run(args: MigrateArgs) -> Result<(), Failure> {
     match args.step {
-        MigrateStep::Plan { args, table } => Step::begin(args)?.run(|step| plan(step, table)),
+        MigrateStep::Plan { args, table } => Step::begin(args, "plan")?.run(|step| plan(step, table)),
         MigrateStep::Backup(args) => backup::back_up(args),
         MigrateStep::Restore(args) => backup::restore(args),
         MigrateStep::Shadow(args) => prove::shadow(args),
         MigrateStep::Check(args) => prove::check(args),
-        MigrateStep::Copy { args, dry_run: true } => Step::begin(args)?.run(rehearse_copy),
-        MigrateStep::Copy { args, dry_run: false } => Step::begin(args)?.run(copy),
+        MigrateStep::Copy { args, dry_run: true } => Step::look(args)?.run(rehearse_copy),
+        MigrateStep::Copy { args, dry_run: false } => Step::begin(args, "copy")?.run(copy),
         MigrateStep::Compare { args } => Step::look(args)?.run(compare),
         MigrateStep::Follow(args) => way::follow(args),
         MigrateStep::Cutover(args) => way::cut_over(args),
         MigrateStep::Rollback(args) => way::roll_back(args),
         MigrateStep::Finish(args) => way::finish(args),
         MigrateStep::Status { state, json } => {
-            let record = Folder::look(&state).record()?;
+            let standing = Standing::of(&Folder::look(&state), SystemClock.now())?;
             if json {
-                output::print_json(&record);
+                output::print_json(&standing);
             } else {
-                output::print_line(&record.to_string());
+                output::print_line(&standing.to_string());
             }
             Ok(())
         }
@@ -64,12 +65,17 @@ struct Step {
     folder: Folder,
     json: bool,
     source: PostgresConfig,
+    /// Whether it has the folder, and does not only look.
+    works: bool,
 }
 
 impl Step {
     /// Begins a step that works: the folder is this operator's until its end.
-    fn begin(args: StepArgs) -> Result<Self, Failure> {
-        Self::over(args, Folder::open)
+    fn begin(args: StepArgs, name: &'static str) -> Result<Self, Failure> {
+        let mut step = Self::over(args, |path| Folder::open(path, name))?;
+        step.source.application_name = format!("souk migrate {name}");
+        step.works = true;
+        Ok(step)
     }
 
     /// Begins one that only looks, beside any other.
@@ -101,7 +107,7 @@ impl Step {
         source.setting = "--source";
         source.application_name = "souk migrate".to_owned();
         let folder = open(&args.state)?;
-        Ok(Self { settings, mapping: args.mapping, folder, json: args.json, source })
+        Ok(Self { settings, mapping: args.mapping, folder, json: args.json, source, works: false })
     }
 
     /// Runs `work` on a runtime of its own.
@@ -112,7 +118,8 @@ impl Step {
 
     /// Connects to the source.
     async fn reading(&self) -> Result<Arc<dyn Source>, Failure> {
-        Ok(Patient::over(PgSource::connect(&self.source).await.map_err(refused)?))
+        let source = PgSource::connect(&self.source).await.map_err(refused)?;
+        Ok(if self.works { Patient::telling(source, self.folder.waiting()) } else { Patient::over(source) })
     }
 
     /// Connects to the source, as the one operator.
@@ -127,9 +134,15 @@ impl Step {
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
         if !taken {
+            let holder = source.lock_holder().await.ok().flatten();
+            let who = holder.map(|holder| match holder.since {
+                Some(since) => format!(": {}, since {since}", holder.name),
+                None => format!(": {}", holder.name),
+            });
             return Err(Failure::Unreachable(format!(
-                "another `souk migrate` is at work on {}: wait for its end",
-                self.source.address()
+                "another `souk migrate` is at work on {}{}; wait for its end",
+                self.source.address(),
+                who.unwrap_or_default()
             )));
         }
         Ok(source)
@@ -192,8 +205,9 @@ async fn plan(step: Step, table: Option<String>) -> Result<(), Failure> {
     if !path.is_file() || table.is_some() {
         propose(&step, &*source, table.as_deref()).await?;
     }
-    let mapping = Mapping::read(&path)?;
+    let (mapping, began) = (Mapping::read(&path)?, SystemClock.now());
     let plan = with_progress(|line| souk_migrate::plan(&source, &mapping, &step.folder, line)).await?;
+    souk_migrate::note_plan(&source, &step.folder, &plan, began, SystemClock.now()).await?;
     step.print(&plan);
     if plan.ok { Ok(()) } else { Err(Failure::reported()) }
 }
@@ -230,7 +244,7 @@ async fn propose(step: &Step, source: &dyn Source, table: Option<&str>) -> Resul
 }
 
 async fn rehearse_copy(step: Step) -> Result<(), Failure> {
-    let (source, mapping) = (step.source().await?, step.mapping()?);
+    let (source, mapping) = (step.reading().await?, step.mapping()?);
     let record = step.folder.record()?;
     let plan = with_progress(|line| souk_migrate::plan(&source, &mapping, &step.folder, line)).await?;
     step.print(&plan);

@@ -44,14 +44,21 @@ pub(super) fn import(
         decision.events.iter_mut().for_each(|event| event.product = changed.clone());
     }
     debug_assert!(decision.events.is_empty() || Changes::between(before, decision.write.product()).is_some());
-    mark(&mut decision, &import.migration, import.updated_at);
+    // A time of change that did not move says when something else changed.
+    let moved = import.updated_at.filter(|at| *at > before.updated_at);
+    mark(&mut decision, &import.migration, moved.or(import.noted_at).or(import.updated_at));
     Ok(decision)
 }
 
 /// Deletes a product that is gone in the other system.
-pub(super) fn delete(before: &Product, migration: &Migration, context: &Context) -> Decision {
+pub(super) fn delete(
+    before: &Product,
+    migration: &Migration,
+    noted_at: Option<Timestamp>,
+    context: &Context,
+) -> Decision {
     let mut decision = super::delete(before, context);
-    mark(&mut decision, migration, None);
+    mark(&mut decision, migration, noted_at);
     decision
 }
 
@@ -116,6 +123,7 @@ mod tests {
             unmapped: Vec::new(),
             created_at: Some(Timestamp::from_millis(10)),
             updated_at: Some(Timestamp::from_millis(20)),
+            noted_at: None,
             migration: Migration { source: Reference::new("app.products").unwrap(), phase },
         }
     }
@@ -151,6 +159,23 @@ mod tests {
         touched.updated_at = Some(Timestamp::from_millis(99));
         let decision = decide(Some(&product), &touched).unwrap();
         assert_eq!((decision.write, decision.events), (Write::Nothing(product), Vec::new()));
+    }
+
+    /// Not every system moves its time of change with each change.
+    #[test]
+    fn a_change_occurred_when_it_was_noted_unless_its_own_time_moved() {
+        let here = decide(None, &imported(10, Phase::Copy)).unwrap().write.product().clone();
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        for (updated_at, noted_at, occurred_at) in [
+            (at(20), at(90), at(90)),
+            (at(80), at(90), at(80)),
+            (None, at(90), at(90)),
+            (at(20), None, at(20)),
+        ] {
+            let change = Import { updated_at, noted_at, ..imported(9, Phase::Follow) };
+            let decision = decide(Some(&here), &change).unwrap();
+            assert_eq!(decision.events[0].origin.as_deref().unwrap().occurred_at, occurred_at, "{change:?}");
+        }
     }
 
     #[test]
@@ -196,10 +221,15 @@ mod tests {
             assert_eq!(refused, Err(Rejection::AlreadyExists { product_id: product.id }));
         }
         let migration = imported(10, Phase::Follow).migration;
-        let delete = Command::ImportDelete { id: product.id, migration: migration.clone() };
+        let delete = Command::ImportDelete {
+            id: product.id,
+            migration: migration.clone(),
+            noted_at: Some(Timestamp::from_millis(77)),
+        };
         let decision = crate::decide(Some(&product), &delete, &context()).unwrap();
         assert_eq!(types(&decision), [EventType::ProductDeleted]);
-        assert_eq!(decision.events[0].origin.as_ref().unwrap().migration, migration);
+        let origin = decision.events[0].origin.as_deref().unwrap();
+        assert_eq!((&origin.migration, origin.occurred_at), (&migration, Some(Timestamp::from_millis(77))));
         assert!(matches!(crate::decide(None, &delete, &context()), Err(Rejection::NotFound { .. })));
     }
 }

@@ -92,6 +92,7 @@ fn migrated() -> Vec<Event> {
         unmapped: Vec::new(),
         created_at: Some("2010-12-01T08:26:00Z".parse().unwrap()),
         updated_at: Some("2011-02-03T04:05:06Z".parse().unwrap()),
+        noted_at: None,
         migration: Migration { source: Reference::new("app.products").unwrap(), phase },
     };
     let created = decide(None, &Command::Import(import(10, Phase::Copy)), &context(0)).unwrap();

@@ -50,7 +50,7 @@ pub async fn an_import_follows_an_id_that_is_used_again<F: Fixture>() {
     let second = import(id, "seller2", 5_000, make::fields("second", 10));
     let refusals = shop.refusals(make::unit([second.clone()])).await;
     assert_eq!(refusals[0].rejection, Rejection::AlreadyExists { product_id: id });
-    let delete = Command::ImportDelete { id, migration: migration(Phase::Follow) };
+    let delete = Command::ImportDelete { id, migration: migration(Phase::Follow), noted_at: None };
     shop.run_unit(make::unit([delete.clone(), second])).await;
     let product = shop.get(id).await;
     assert_eq!((product.seller_id.as_str(), product.version), ("seller2", Version(3)));

@@ -18,6 +18,7 @@ fn import(id: ProductId, pieces: i64) -> Command {
         unmapped: Vec::new(),
         created_at: None,
         updated_at: None,
+        noted_at: None,
         migration,
     })
 }

@@ -2,8 +2,9 @@
 
 use std::error::Error as _;
 
+use postgres_openssl::MakeTlsConnector;
 use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{CancelToken, Client, Config};
 
 use crate::config::PostgresConfig;
 use crate::tls::Tls;
@@ -61,6 +62,25 @@ pub(crate) struct Session {
     pub pid: i32,
 }
 
+/// Cancels a question that nobody waits for any more: the server would go on with it, and it might take effect late.
+pub(crate) struct UnlessAnswered(Option<(CancelToken, MakeTlsConnector)>);
+
+impl UnlessAnswered {
+    /// There is an answer.
+    pub fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for UnlessAnswered {
+    fn drop(&mut self) {
+        if let (Some((token, tls)), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            // A server that is away has nothing to cancel.
+            runtime.spawn(async move { drop(token.cancel_query(tls).await) });
+        }
+    }
+}
+
 impl Server {
     pub fn new(config: &PostgresConfig) -> Self {
         let mut server = config.server.clone();
@@ -93,6 +113,12 @@ impl Server {
             }
         });
         Ok(client)
+    }
+
+    /// Makes what cancels the session's question when it is dropped before its answer.
+    pub fn unless_answered(&self, client: &Client) -> UnlessAnswered {
+        let tls = self.tls.connector().ok();
+        UnlessAnswered(tls.map(|tls| (client.cancel_token(), tls)))
     }
 
     /// Checks what the server is, and sets what the role needs.

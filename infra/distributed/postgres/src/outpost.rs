@@ -14,7 +14,7 @@ mod way_back;
 use std::future::Future;
 use std::sync::Arc;
 
-use souk_ports::{ErrorKind, OldTable, PortError};
+use souk_ports::{ErrorKind, OldTable, PortError, TableName};
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
@@ -60,7 +60,9 @@ impl PgOutpost {
             }
         };
         // Put back when it was used to the end: a question that is dropped may leave a transaction open.
+        let asked = self.server.unless_answered(&client);
         let done = work(client.clone()).await;
+        asked.answered();
         *session = Some(client);
         done.map_err(|error| self.fault(&error))
     }
@@ -94,6 +96,10 @@ fn quoted(name: &str) -> String {
 }
 
 fn full_name(table: &OldTable) -> String {
+    named(&table.table())
+}
+
+fn named(table: &TableName) -> String {
     format!("{}.{}", quoted(&table.schema), quoted(&table.name))
 }
 

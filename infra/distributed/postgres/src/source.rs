@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use souk_domain::Timestamp;
 use souk_ports::{
-    ErrorKind, KeyType, PortError, RowCount, SharedSkus, Source, SourceIdentity, SourceQuery, SourceRow,
-    SourceTable,
+    ErrorKind, KeyType, LockHolder, PortError, RowCount, SellersSku, SharedSkus, Source, SourceIdentity,
+    SourceQuery, SourceRow, SourceTable, TableName,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -236,8 +236,32 @@ impl Source for PgSource {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = self.query(sql, &[&limit]).await?;
         let count = rows.first().map_or(0, |row| unsigned(row.get(3)));
-        let example = |row: &Row| (row.get(0), row.get(1), unsigned(row.get(2)));
+        let example =
+            |row: &Row| (SellersSku { seller: row.get(0), sku: row.get(1) }, unsigned(row.get::<_, i64>(2)));
         Ok(SharedSkus { count, examples: rows.iter().map(example).collect() })
+    }
+
+    async fn rows_with_skus(
+        &self,
+        query: &SourceQuery,
+        codes: &[SellersSku],
+    ) -> Result<Vec<SourceRow>, PortError> {
+        let Some(sql) = sql::rows_with_skus(query) else { return Ok(Vec::new()) };
+        let skus: Vec<&str> = codes.iter().map(|code| &*code.sku).collect();
+        let sellers: Vec<Option<&str>> = codes.iter().map(|code| code.seller.as_deref()).collect();
+        let rows = self.query(sql, &[&skus, &sellers]).await?;
+        Ok(rows.iter().map(row).collect())
+    }
+
+    async fn tables_of(&self, query: &SourceQuery) -> Result<Vec<TableName>, PortError> {
+        let link = self.link().await?;
+        let told =
+            link.client.simple_query(&sql::explain(query)).await.map_err(|error| self.fault(&error))?;
+        let scanned = schema::scanned(&told);
+        let (schemas, names): (Vec<&str>, Vec<&str>) =
+            scanned.iter().map(|table| (&*table.schema, &*table.name)).unzip();
+        let rows = self.query(schema::WRITABLE.to_owned(), &[&schemas, &names]).await?;
+        Ok(rows.iter().map(|row| TableName { schema: row.get(0), name: row.get(1) }).collect())
     }
 
     async fn lock(&self) -> Result<bool, PortError> {
@@ -245,5 +269,11 @@ impl Source for PgSource {
         let taken = link.try_lock().await.map_err(|error| self.fault(&error))?;
         self.locked.store(taken, Ordering::Relaxed);
         Ok(taken)
+    }
+
+    async fn lock_holder(&self) -> Result<Option<LockHolder>, PortError> {
+        let rows = self.query(sql::LOCK_HOLDER.to_owned(), &[&LOCK]).await?;
+        let since = |row: &Row| row.get::<_, Option<i64>>(1).map(Timestamp::from_millis);
+        Ok(rows.first().map(|row| LockHolder { name: row.get(0), since: since(row) }))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use souk_domain::{Command, Import, Migration, Product, ProductId, Rejection, Stock};
+use souk_domain::{Command, Import, Migration, Product, ProductId, Rejection, Stock, Timestamp};
 use souk_ports::{Applied, ErrorKind, ExecuteError, Keeper, Outcome, PortError, Refusal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
@@ -23,7 +23,7 @@ pub(super) enum Question {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Wanted {
     Import(Import),
-    Delete(ProductId, Migration),
+    Delete(ProductId, Migration, Option<Timestamp>),
 }
 
 /// What is answered.
@@ -58,7 +58,7 @@ impl Wanted {
     pub fn of(command: Command) -> Option<Self> {
         match command {
             Command::Import(import) => Some(Self::Import(import)),
-            Command::ImportDelete { id, migration } => Some(Self::Delete(id, migration)),
+            Command::ImportDelete { id, migration, noted_at } => Some(Self::Delete(id, migration, noted_at)),
             _ => None,
         }
     }
@@ -66,7 +66,7 @@ impl Wanted {
     pub fn command(self) -> Command {
         match self {
             Self::Import(import) => Command::Import(import),
-            Self::Delete(id, migration) => Command::ImportDelete { id, migration },
+            Self::Delete(id, migration, noted_at) => Command::ImportDelete { id, migration, noted_at },
         }
     }
 }

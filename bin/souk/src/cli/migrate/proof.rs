@@ -51,4 +51,7 @@ pub struct RestoreArgs {
     /// Leaves the restored databases there
     #[arg(long)]
     pub keep: bool,
+    /// Says what it would do, and does nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }

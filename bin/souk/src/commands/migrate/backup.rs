@@ -24,7 +24,7 @@ pub fn back_up(args: BackupArgs) -> Result<(), Failure> {
     let layers = Layers::of_process(args.settings.values.clone(), args.settings.env_file.clone());
     let shown = config::values(&Settings::load(&layers, Role::Config)?);
     let into = into.unwrap_or_else(|| args.state.join(name_of_now()));
-    let step = Step::begin(args)?;
+    let step = if dry_run { Step::look(args)? } else { Step::begin(args, "backup")? };
     step.run(async move |step| {
         souk_migrate::check_free(&into)?;
         let source = PgDump::new(&step.source, table);
@@ -67,7 +67,7 @@ fn rehearsal(step: &Step, own: &Own, into: &Path) -> String {
 /// # Errors
 /// As every step; `Fault` when the backup is not good.
 pub fn restore(args: RestoreArgs) -> Result<(), Failure> {
-    let RestoreArgs { mut args, from, into, into_file, keep } = args;
+    let RestoreArgs { mut args, from, into, into_file, keep, dry_run } = args;
     let into = match into_file {
         Some(file) => Some(std::fs::read_to_string(&file).map_err(|error| {
             Failure::Usage(format!("--into-file {} cannot be read: {error}", file.display()))
@@ -80,7 +80,18 @@ pub fn restore(args: RestoreArgs) -> Result<(), Failure> {
         args.settings.values.remove("MIGRATE_SOURCE_FILE");
         args.settings.values.insert("MIGRATE_SOURCE", flag);
     }
-    let step = Step::begin(args)?;
+    if dry_run {
+        return Step::look(args)?.run(async move |step| {
+            let (from, server) = (from.display(), step.source.address());
+            let end = if keep { "leave it there" } else { "drop it again" };
+            output::print_line(&format!(
+                "would compare the checksums of {from}, restore each dump into a new database at {server}, compare every table \
+                 with the manifest, and {end}"
+            ));
+            Ok(())
+        });
+    }
+    let step = Step::begin(args, "restore")?;
     step.run(async move |step| {
         let server = PgDump::new(&step.source, Vec::new());
         let own = async |folder: &Path| audited(&step.settings, folder).await;

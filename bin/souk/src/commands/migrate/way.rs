@@ -1,12 +1,14 @@
 //! `souk migrate follow`, `cutover`, `rollback` and `finish`: the steps while both systems run.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use souk_migrate::{Direction, Following, Mapping, Turn, Way};
+use souk_migrate::{Direction, Following, Mapping, MigrateError, Progress, Turn, Turned, Way};
 use souk_postgres::PgOutpost;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
+use super::rehearse::{Wanted, rehearse};
 use super::{Step, told, with_progress};
 use crate::cli::{CutoverArgs, FinishArgs, FollowArgs, RollbackArgs};
 use crate::commands::progress::ProgressLine;
@@ -20,36 +22,72 @@ use crate::wiring::Target;
 /// As every step.
 pub fn follow(args: FollowArgs) -> Result<(), Failure> {
     let (trigger, once) = (!args.without_trigger, args.once);
-    let step = Step::begin(args.args)?;
     if args.dry_run {
-        return step
-            .run(async move |step| rehearse(&step, if trigger { "follow" } else { "compare and follow" }));
+        return Step::look(args.args)?.run(async move |step| rehearse(&step, Wanted::Follow { trigger }));
     }
-    step.run(async move |step| {
+    Step::begin(args.args, "follow")?.run(async move |mut step| {
         let mut signals = Signals::listen()?;
-        let enough = Notify::new();
-        let line = Arc::new(Mutex::new(ProgressLine::new()));
-        let following = with_way(&step, trigger, async |way| {
-            let stop = async {
-                tokio::select! {
-                    _ = signals.next() => {}
-                    () = enough.notified() => {}
+        loop {
+            let (following, ended) = follow_for_now(&step, trigger, once, &mut signals).await?;
+            if ended == Ended::Here {
+                step.print(&following);
+                return Ok(());
+            }
+            eprintln!("makes way for a step that turns, and follows again after it");
+            tokio::select! {
+                _ = signals.next() => {
+                    step.print(&following);
+                    return Ok(());
                 }
-            };
-            let show = |following: Following| {
-                line.lock().show(|| following.to_string());
-                if once && following.pace.waiting == 0 && following.pace.away.is_none() {
-                    enough.notify_one();
-                }
-            };
-            let copying = |progress| line.lock().show(|| told(progress));
-            Ok(souk_migrate::follow(way, stop, copying, show).await?)
-        })
-        .await;
-        line.lock().clear();
-        step.print(&following?);
-        Ok(())
+                made = step.folder.make_way("follow") => made?,
+            }
+            if let Direction::OneWay | Direction::Finished = step.folder.record()?.direction {
+                step.print(&following);
+                return Ok(());
+            }
+        }
     })
+}
+
+/// Why following ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Somebody said so, or everything is up to date.
+    Here,
+    /// A step that turns wants the folder.
+    ToMakeWay,
+}
+
+/// Follows until a signal, or until somebody wants to turn.
+async fn follow_for_now(
+    step: &Step,
+    trigger: bool,
+    once: bool,
+    signals: &mut Signals,
+) -> Result<(Following, Ended), Failure> {
+    let (enough, mut ended) = (Notify::new(), Ended::Here);
+    let line = Arc::new(Mutex::new(ProgressLine::new()));
+    let following = with_way(step, trigger, async |way| {
+        warn_of_others(way, "come with the next comparison, not at once").await;
+        let stop = async {
+            tokio::select! {
+                _ = signals.next() => {}
+                () = enough.notified() => {}
+                () = step.folder.is_asked_for() => ended = Ended::ToMakeWay,
+            }
+        };
+        let show = |following: Following| {
+            line.lock().show(|| following.to_string());
+            if once && following.pace.waiting == 0 && following.pace.away.is_none() {
+                enough.notify_one();
+            }
+        };
+        let copying = |progress| line.lock().show(|| told(progress));
+        Ok(souk_migrate::follow(way, stop, copying, show).await?)
+    })
+    .await;
+    line.lock().clear();
+    Ok((following?, ended))
 }
 
 /// Cuts over.
@@ -58,18 +96,14 @@ pub fn follow(args: FollowArgs) -> Result<(), Failure> {
 /// As every step; `Fault` when a difference is left or time is up.
 pub fn cut_over(args: CutoverArgs) -> Result<(), Failure> {
     let turn = Turn { within: args.within, writers_stopped: args.writers_stopped, one_way: args.one_way };
-    let step = Step::begin(args.args)?;
     if args.dry_run {
-        return step.run(async move |step| rehearse(&step, "cut over"));
+        return Step::look(args.args)?.run(async move |step| rehearse(&step, Wanted::CutOver(turn)));
     }
+    let step = Step::begin(args.args, "cutover")?;
     step.run(async move |step| {
-        let trigger = triggered(&step)?;
-        let turned = with_way(&step, trigger, async |way| {
-            Ok(with_progress(|line| souk_migrate::cut_over(way, turn, line)).await?)
-        })
-        .await?;
-        step.print(&turned);
-        if turned.ok { Ok(()) } else { Err(Failure::reported()) }
+        let turned =
+            turning(&step, async |way, stop, line| souk_migrate::cut_over(way, turn, stop, line).await);
+        told_of(&step, turned.await?)
     })
 }
 
@@ -79,18 +113,76 @@ pub fn cut_over(args: CutoverArgs) -> Result<(), Failure> {
 /// As every step; `Fault` when a difference is left or time is up.
 pub fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
     let turn = Turn { within: args.within, writers_stopped: false, one_way: false };
-    let step = Step::begin(args.args)?;
     if args.dry_run {
-        return step.run(async move |step| rehearse(&step, "roll back"));
+        return Step::look(args.args)?.run(async move |step| rehearse(&step, Wanted::RollBack));
     }
+    let step = Step::begin(args.args, "rollback")?;
     step.run(async move |step| {
-        let trigger = triggered(&step)?;
-        let turned = with_way(&step, trigger, async |way| {
-            Ok(with_progress(|line| souk_migrate::roll_back(way, turn, line)).await?)
-        })
-        .await?;
-        step.print(&turned);
-        if turned.ok { Ok(()) } else { Err(Failure::reported()) }
+        let turned =
+            turning(&step, async |way, stop, line| souk_migrate::roll_back(way, turn, stop, line).await);
+        told_of(&step, turned.await?)
+    })
+}
+
+fn told_of(step: &Step, turned: Turned) -> Result<(), Failure> {
+    step.print(&turned);
+    if turned.ok { Ok(()) } else { Err(Failure::reported()) }
+}
+
+/// Turns. The first signal asks it to open the side again that was open before, or to come to its end where both are proven
+/// the same; the second one leaves everything as it is, and says how that is.
+async fn turning(
+    step: &Step,
+    turn: impl AsyncFnOnce(&Way<'_>, Asked, Line) -> Result<Turned, MigrateError>,
+) -> Result<Turned, Failure> {
+    let mut signals = Signals::listen()?;
+    let trigger = triggered(step)?;
+    with_way(step, trigger, async |way| {
+        warn_of_others(way, "are refused from a cut-over to the next rollback, or until the end").await;
+        let (ask, asked) = oneshot::channel();
+        let stop: Asked = Box::pin(async move {
+            if asked.await.is_err() {
+                // Whoever might have asked is gone.
+                std::future::pending::<()>().await;
+            }
+        });
+        let turned = with_progress(|line| turn(way, stop, line));
+        tokio::select! {
+            turned = turned => Ok(turned?),
+            () = twice(&mut signals, ask) => Err(left_as_it_is(step)),
+        }
+    })
+    .await
+}
+
+/// Warns of a mapping that reads several tables.
+async fn warn_of_others(way: &Way<'_>, what: &str) {
+    // What stands in the way of asking stands in the way of the step, which says so.
+    let others: Vec<String> =
+        way.others().await.unwrap_or_default().iter().map(ToString::to_string).collect();
+    if !others.is_empty() {
+        eprintln!("warning: the mapping reads {} too: changes there {what}", others.join(", "));
+    }
+}
+
+type Asked = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Line = Box<dyn FnMut(Progress) + Send>;
+
+/// Waits for two signals; the first one asks for the end.
+async fn twice(signals: &mut Signals, ask: oneshot::Sender<()>) {
+    let name = signals.next().await;
+    eprintln!("{name}: whoever wrote before is let in again; once more to leave everything as it is");
+    // It may have come to its end meanwhile.
+    let _ = ask.send(());
+    signals.next().await;
+}
+
+/// Says what a second signal leaves behind.
+fn left_as_it_is(step: &Step) -> Failure {
+    let shut = step.folder.record().ok().and_then(|record| record.shut);
+    Failure::Fault(match shut {
+        Some(shut) => format!("broken off; {shut}"),
+        None => "broken off; nobody was shut out".to_owned(),
     })
 }
 
@@ -100,10 +192,10 @@ pub fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
 /// As every step; `Fault` when a difference is left.
 pub fn finish(args: FinishArgs) -> Result<(), Failure> {
     let give_up = args.give_up;
-    let step = Step::begin(args.args)?;
     if args.dry_run {
-        return step.run(async move |step| rehearse(&step, "finish"));
+        return Step::look(args.args)?.run(async move |step| rehearse(&step, Wanted::Finish { give_up }));
     }
+    let step = Step::begin(args.args, "finish")?;
     step.run(async move |step| {
         let trigger = triggered(&step)?;
         let comparison = with_way(&step, trigger, async |way| {
@@ -149,43 +241,4 @@ async fn with_way<T>(
     let outcome = outcome.await;
     target.close().await;
     outcome
-}
-
-/// Says what a step would do.
-fn rehearse(step: &Step, wanted: &str) -> Result<(), Failure> {
-    step.mapping()?;
-    let (old, here) = (step.source.address(), Target::place(&step.settings));
-    let record = step.folder.record()?;
-    let text = match (wanted, record.direction) {
-        ("follow", Direction::Forward) => format!(
-            "would install a trigger and the schema souk_capture in {old}, take nothing but its changes into {here}, and refuse \
-             all other writes there"
-        ),
-        ("compare and follow", Direction::Forward) => {
-            format!(
-                "would compare {old} with {here} again and again, take what differs, and refuse all other writes there"
-            )
-        }
-        (_, Direction::Back) if wanted.ends_with("follow") => {
-            format!("would write what changes in {here} into the table of {old}")
-        }
-        ("cut over", Direction::Forward) => format!(
-            "would refuse writes to the table of {old} by a trigger, compare everything, and let {here} take writes if nothing \
-             differs"
-        ),
-        ("roll back", Direction::Back) => format!(
-            "would refuse writes in {here}, write the rest back, compare everything, and let {old} take writes if nothing differs"
-        ),
-        ("finish", Direction::Back | Direction::OneWay) => {
-            format!(
-                "would compare everything, and remove the schema souk_capture and its triggers from {old}"
-            )
-        }
-        (_, Direction::Forward) => {
-            return Err(Failure::Usage("the source keeps the products: cut over first".to_owned()));
-        }
-        _ => return Err(Failure::Usage("souk keeps the products already".to_owned())),
-    };
-    crate::output::print_line(&text);
-    Ok(())
 }

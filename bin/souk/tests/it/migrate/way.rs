@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use souk_ports::fault::TURNING_CRASH_POINTS;
 
-use super::Shop;
-use crate::support::{Output, Running, Souk, Start, eventually, souk};
+use super::{Shop, connect};
+use crate::support::{Output, Running, Souk, Start, eventually, run_souk, souk};
 
 const BESIDE: [&str; 2] = ["--data-dir", "data"];
 
@@ -90,10 +90,10 @@ fn a_shop_goes_over_and_back_beside_a_running_souk() {
     assert_eq!(sell(&souk, &id), 200);
     shop.done_beside(&["finish"]);
     shop.sql("UPDATE products SET quantity = 1 WHERE name = 'Product 60'");
-    let status = crate::support::run_souk(shop.path(), &["migrate", "status"], &[]);
+    let status = run_souk(shop.path(), &["migrate", "status"], &[]);
     assert!(status.stdout.contains("the migration is finished"), "{status:?}");
     assert!(souk.terminate().success());
-    let audit = crate::support::run_souk(shop.path(), &["audit", "--json", "--data-dir", "data"], &[]).json();
+    let audit = run_souk(shop.path(), &["audit", "--json", "--data-dir", "data"], &[]).json();
     assert_eq!(audit["ok"], true, "{audit}");
 }
 
@@ -177,4 +177,108 @@ fn a_turn_without_proof_and_writes_without_the_mark_are_found_out() {
     let unmarked = shop.beside(&["follow", "--once"], &[("SOUK_PLANTED_BUG", "migrate-without-mark")]);
     let noticed = unmarked.code != Some(0) || unmarked.stdout.contains("souk keeps the products now");
     assert!(noticed, "the fence takes souk for an old writer: {unmarked:?}");
+}
+
+/// Nobody can write, or nobody could have: what an operator is told, and what Ctrl-C does.
+#[test]
+fn a_turn_that_is_broken_off_is_told_and_undone() {
+    let shop = Shop::new(300);
+    shop.done(&["plan"]);
+    shop.done_beside(&["follow", "--once"]);
+    shop.beside(&["cutover", "--within", "120s"], &[("SOUK_CRASH_AT", "migrate.fenced")]);
+    let status = run_souk(shop.path(), &["migrate", "status"], &[]);
+    assert!(status.stdout.contains("nobody can write since"), "{status:?}");
+    let rehearsed = shop.done_beside(&["rollback", "--dry-run"]);
+    assert!(rehearsed.stdout.contains("take writes again"), "{rehearsed:?}");
+    let undone = shop.done_beside(&["rollback", "--within", "120s"]);
+    assert!(undone.stdout.contains("the old system keeps the products"), "{undone:?}");
+    shop.sql("UPDATE products SET quantity = 1 WHERE name = 'Product 2'");
+    let status = run_souk(shop.path(), &["migrate", "status", "--json"], &[]).json();
+    assert_eq!((&status["shut"], &status["turns"]), (&Value::Null, &json!([])), "nothing was turned");
+
+    let slow = connect(&shop.runtime, &shop.url);
+    let hold = "BEGIN; UPDATE products SET quantity = 3 WHERE name = 'Product 3'";
+    shop.runtime.block_on(slow.batch_execute(hold)).expect("a transaction");
+    let mut turning = shop.begin(&["cutover", "--within", "120s"]);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    eventually("the cut-over waits for the transaction", || {
+        let row = shop.runtime.block_on(shop.sql.query_one(waiting, &[])).expect("a row");
+        (row.get::<_, i64>(0) > 0).then_some(())
+    });
+    turning.signal(libc::SIGINT);
+    assert_eq!(turning.wait().code(), Some(1));
+    eventually("it says what it did", || {
+        turning.log().join("\n").contains("broken off before anything was turned").then_some(())
+    });
+    shop.runtime.block_on(slow.batch_execute("COMMIT")).expect("its end");
+    shop.sql("UPDATE products SET quantity = 4 WHERE name = 'Product 3'");
+}
+
+/// What a step would do is what it does, as far as the record knows.
+#[test]
+fn what_the_steps_would_do_is_said_without_doing_it() {
+    let shop = Shop::new(30);
+    shop.done(&["plan"]);
+    let would = |step: &[&str], what: &str| {
+        let said = shop.beside(&[step, &["--dry-run"]].concat(), &[]);
+        assert!((said.stdout + &said.stderr).contains(what), "{step:?}");
+    };
+    would(&["restore", "--from", "kept"], "would compare the checksums of kept");
+    would(&["follow"], "copy everything into");
+    would(&["rollback"], "the source keeps the products already");
+    would(&["finish"], "--give-up");
+    would(&["finish", "--give-up"], "compare nothing");
+    assert!(!shop.path().join("data").exists(), "nothing was done");
+    let mut following = shop.follow();
+    eventually("it follows", || {
+        let status = run_souk(shop.path(), &["migrate", "status", "--json"], &[]).json();
+        (status["follow"]["caughtUp"] == true).then_some(())
+    });
+    // Beside a step that is at work, too.
+    would(&["follow"], "unless they are there, take what changes");
+    would(&["cutover"], "to the tables of");
+    would(&["cutover", "--one-way", "--writers-stopped"], "would trust that nobody writes");
+    assert!(!following.has_ended());
+    following.signal(libc::SIGINT);
+    assert!(following.wait().success());
+    shop.done_beside(&["cutover", "--within", "120s"]);
+    would(&["rollback"], "write the rest back");
+    would(&["follow"], "into the table of");
+    would(&["cutover"], "souk keeps the products already");
+}
+
+/// Nobody has to end a follower before a turn, nor begin another one after it; and whoever is turned away hears by whom.
+#[test]
+fn a_follower_makes_way_for_turns_and_goes_on_after_them() {
+    let shop = Shop::new(300);
+    let planned = shop.done(&["plan"]);
+    let status = || run_souk(shop.path(), &["migrate", "status"], &[]).stdout;
+    assert!(status().contains("plan: 300 rows, 300 to take over"), "{planned:?}: {}", status());
+    let souk = Start::new(shop.path()).start();
+    let id = shop.id("Product 60");
+    let mut following = shop.follow();
+    eventually("the copy has arrived", || (stock(&souk, &id) == 60).then_some(()));
+    assert!(status().contains("plan: ") && status().contains("follow: at work (process "), "{}", status());
+    let refused = shop.beside(&["copy"], &[]);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(
+        refused.stderr.contains(": follow, process ") && refused.stderr.contains(", since "),
+        "{refused:?}"
+    );
+    let elsewhere =
+        shop.beside(&["copy", "--state", "other", "--mapping", "souk-migration/mapping.toml"], &[]);
+    assert_eq!(elsewhere.code, Some(3), "{elsewhere:?}");
+    assert!(elsewhere.stderr.contains(": souk migrate follow, since "), "{elsewhere:?}");
+
+    shop.done_beside(&["cutover", "--within", "120s"]);
+    assert_eq!(sell(&souk, &id), 200);
+    eventually("the sale is in the old table", || (shop.quantity("Product 60") == 59).then_some(()));
+    shop.done_beside(&["rollback", "--within", "120s"]);
+    shop.sql("UPDATE products SET quantity = 58 WHERE name = 'Product 60'");
+    eventually("the change has arrived", || (stock(&souk, &id) == 58).then_some(()));
+    following.signal(libc::SIGKILL);
+    following.wait();
+    let told = status();
+    assert!(told.contains("nobody follows now") && told.contains("follow: broken off"), "{told}");
+    assert!(told.contains(" ago)"), "{told}");
 }

@@ -5,6 +5,7 @@
 //! in which it becomes visible.
 
 use async_trait::async_trait;
+use souk_domain::Timestamp;
 use souk_ports::{Capture, Changes, ErrorKind, OldTable, PortError, fault};
 
 use super::{PgOutpost, SCHEMA, TRIGGERS, full_name};
@@ -108,7 +109,9 @@ impl Capture for PgOutpost {
             return Err(PortError::new(ErrorKind::InvalidData, text));
         }
         let too_many = row.get::<_, i64>(4) >= most;
-        let keys = if too_many { Vec::new() } else { row.get(2) };
+        let (keys, at): (Vec<String>, Vec<i64>) = (row.get(2), row.get(6));
+        let keys = keys.into_iter().zip(at.into_iter().map(Timestamp::from_millis));
+        let keys = if too_many { Vec::new() } else { keys.collect() };
         Ok(Changes { keys, truncated: row.get(3), too_many, position, oldest_ms: row.get(5) })
     }
 
@@ -130,10 +133,12 @@ fn changes() -> String {
     format!(
         "SELECT pg_current_snapshot()::text, \
          pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()), \
-         coalesce((SELECT array_agg(DISTINCT key) FROM (SELECT key FROM {SCHEMA}.changes \
-             WHERE ({unseen}) AND key IS NOT NULL LIMIT $2) AS told), '{{}}'), \
+         coalesce(keys, '{{}}'), \
          EXISTS (SELECT FROM {SCHEMA}.changes WHERE ({unseen}) AND key IS NULL), \
          (SELECT count(*) FROM (SELECT FROM {SCHEMA}.changes WHERE {unseen} LIMIT $2) AS counted), \
-         (SELECT (extract(epoch FROM clock_timestamp() - min(at)) * 1000)::int8 FROM {SCHEMA}.changes WHERE {unseen})"
+         (SELECT (extract(epoch FROM clock_timestamp() - min(at)) * 1000)::int8 FROM {SCHEMA}.changes WHERE {unseen}), \
+         coalesce(ats, '{{}}') FROM (SELECT array_agg(key) AS keys, array_agg(at) AS ats FROM (SELECT key, \
+             floor(extract(epoch FROM max(at)) * 1000)::int8 AS at FROM (SELECT key, at FROM {SCHEMA}.changes \
+             WHERE ({unseen}) AND key IS NOT NULL LIMIT $2) AS told GROUP BY key) AS changed) AS changes"
     )
 }

@@ -4,18 +4,28 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use souk_domain::ProductId;
-use souk_ports::{BackColumn, BackRow, BackWriting, OldTable, PortError, WayBack, fault};
+use souk_ports::{BackColumn, BackRow, BackWriting, OldTable, PortError, TableName, WayBack, fault};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{PgOutpost, SCHEMA, TRIGGERS, full_name, quoted};
+use super::{PgOutpost, SCHEMA, TRIGGERS, full_name, named, quoted};
+
+/// Taken by whoever puts the fence up or takes it down, until the end of the transaction: a fence that was broken off may
+/// still be waiting for the table, and must not come up after it was lifted. "soukfenc" in ASCII.
+const TURN: &str = "SELECT pg_advisory_xact_lock(8317996140916469347)";
 
 /// Statement by statement, so that COPY and statements without rows are refused too. Making a trigger waits for every
 /// transaction that has written the table, and makes the next ones wait.
-fn fence(table: &OldTable, within: Duration) -> String {
-    let name = full_name(table);
+fn fence(tables: &[TableName], within: Duration) -> String {
+    let triggers = tables.iter().map(named).map(|name| {
+        format!(
+            "CREATE TRIGGER souk_fence_truncate BEFORE TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse();
+CREATE TRIGGER souk_fence BEFORE INSERT OR UPDATE OR DELETE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse()"
+        )
+    });
     format!(
         "SET LOCAL lock_timeout = {};
+{TURN};
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 DROP FUNCTION IF EXISTS {SCHEMA}.refuse() CASCADE;
 CREATE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $refuse$
@@ -26,9 +36,9 @@ BEGIN
   END IF;
   RETURN NULL;
 END $refuse$;
-CREATE TRIGGER souk_fence_truncate BEFORE TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse();
-CREATE TRIGGER souk_fence BEFORE INSERT OR UPDATE OR DELETE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse()",
-        within.as_millis().clamp(1, 3_600_000)
+{}",
+        within.as_millis().clamp(1, 3_600_000),
+        triggers.collect::<Vec<_>>().join(";\n")
     )
 }
 
@@ -39,11 +49,16 @@ const UNFILLED: &str = "SELECT coalesce(array_agg(a.attname::text ORDER BY a.att
 
 #[async_trait]
 impl WayBack for PgOutpost {
-    async fn fence(&self, table: &OldTable, within: Duration) -> Result<(), PortError> {
-        if self.is_fenced(table).await? { Ok(()) } else { self.run(fence(table, within)).await }
+    async fn fence(&self, tables: &[TableName], within: Duration) -> Result<(), PortError> {
+        for table in tables {
+            if !self.is_fenced(table).await? {
+                return self.run(fence(tables, within)).await;
+            }
+        }
+        Ok(())
     }
 
-    async fn is_fenced(&self, table: &OldTable) -> Result<bool, PortError> {
+    async fn is_fenced(&self, table: &TableName) -> Result<bool, PortError> {
         let sql = format!("SELECT ({TRIGGERS}) = 2");
         let table = table.clone();
         self.with(|client| async move {
@@ -54,7 +69,15 @@ impl WayBack for PgOutpost {
 
     async fn lift(&self) -> Result<(), PortError> {
         // A schema that is not there is no fault either.
-        self.run(format!("DROP FUNCTION IF EXISTS {SCHEMA}.refuse() CASCADE")).await
+        self.run(format!("{TURN}; DROP FUNCTION IF EXISTS {SCHEMA}.refuse() CASCADE")).await
+    }
+
+    async fn unfenceable(&self, tables: &[TableName]) -> Result<Vec<String>, PortError> {
+        let names: Vec<String> = tables.iter().map(named).collect();
+        let sql = "SELECT name FROM unnest($1::text[]) AS name WHERE NOT has_table_privilege(to_regclass(name), 'TRIGGER')";
+        let rows = self.with(|client| async move { client.query(sql, &[&names]).await }).await?;
+        let missing = |name: String| format!("GRANT TRIGGER ON {name} is missing");
+        Ok(rows.iter().map(|row| missing(row.get(0))).collect())
     }
 
     async fn obstacles(&self, table: &OldTable, columns: &[BackColumn]) -> Result<Vec<String>, PortError> {

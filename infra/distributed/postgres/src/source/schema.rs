@@ -1,7 +1,8 @@
 //! The tables of a source.
 
-use souk_ports::{SourceColumn, SourceTable};
-use tokio_postgres::Row;
+use serde_json::Value;
+use souk_ports::{SourceColumn, SourceTable, TableName};
+use tokio_postgres::{Row, SimpleQueryMessage};
 
 /// A row for each column of each table that can be read: schema, table, column, type, whether in the primary key, and
 /// the table and column that it refers to by itself.
@@ -37,4 +38,39 @@ pub fn tables(rows: &[Row]) -> Vec<SourceTable> {
         table.columns.push(SourceColumn { name: column, data_type: row.get(3), refers_to });
     }
     tables
+}
+
+/// Of the tables in $1 and $2, schemas and names, those that somebody may write, and what they are partitions of.
+pub const WRITABLE: &str = "SELECT DISTINCT n.nspname::text, c.relname::text \
+     FROM unnest($1::text[], $2::text[]) AS given (schema, name) JOIN pg_namespace AS gn ON gn.nspname = given.schema \
+     JOIN pg_class AS gc ON gc.relnamespace = gn.oid AND gc.relname = given.name \
+     CROSS JOIN LATERAL (SELECT gc.oid UNION SELECT relid::oid FROM pg_partition_ancestors(gc.oid)) AS whole (oid) \
+     JOIN pg_class AS c ON c.oid = whole.oid JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+     WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2";
+
+/// The tables that a plan reads, in whichever of its steps: the server has seen through views.
+pub fn scanned(explained: &[SimpleQueryMessage]) -> Vec<TableName> {
+    let text = |message: &SimpleQueryMessage| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    };
+    let text: Vec<String> = explained.iter().filter_map(text).collect();
+    let mut tables = Vec::new();
+    scan(&serde_json::from_str(&text.join("\n")).unwrap_or_default(), &mut tables);
+    tables
+}
+
+fn scan(plan: &Value, tables: &mut Vec<TableName>) {
+    match plan {
+        Value::Array(steps) => steps.iter().for_each(|step| scan(step, tables)),
+        Value::Object(step) => {
+            if let (Some(schema), Some(name)) = (step.get("Schema"), step.get("Relation Name"))
+                && let (Some(schema), Some(name)) = (schema.as_str(), name.as_str())
+            {
+                tables.push(TableName { schema: schema.to_owned(), name: name.to_owned() });
+            }
+            step.values().for_each(|value| scan(value, tables));
+        }
+        _ => {}
+    }
 }

@@ -14,6 +14,12 @@ pub const IDENTITY: &str = "SELECT CASE WHEN has_function_privilege('pg_control_
      THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE 'unknown' END, \
      (SELECT oid::text FROM pg_database WHERE datname = current_database())";
 
+/// Who has the advisory lock $1, and since when he is there; others' times are not for everybody.
+pub const LOCK_HOLDER: &str = "SELECT coalesce(a.application_name, ''), \
+     floor(extract(epoch FROM a.backend_start) * 1000)::int8 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) \
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND (l.classid::int8 << 32 | l.objid::int8) = $1::int8 \
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// Key, fields and times, each as [`super::row`] reads it.
 pub fn columns(query: &SourceQuery) -> String {
     let text = |expression: &Option<String>| match expression {
@@ -56,17 +62,45 @@ pub fn rows(query: &SourceQuery) -> String {
     format!("SELECT {} FROM {from} WHERE {key} = ANY($1::text[]::{key_type}[])", columns(query))
 }
 
-/// Codes that several rows of a seller have, $1 of them, each with the number of all.
+/// Codes that several rows of sellers have who are alike, $1 of them, each with the number of all.
 pub fn shared_skus(query: &SourceQuery) -> Option<String> {
-    let expression = |name| {
-        let at = SourceRow::FIELDS.iter().position(|field| *field == name)?;
-        query.fields[at].as_ref()
-    };
-    let (seller, sku) = (expression("sellerId")?, expression("sku")?);
+    let (seller, sku) = (expression(query, "sellerId")?, expression(query, "sku")?);
+    let (from, alike) = (&query.from, alike("seller"));
+    // Codes that come once are most: they go before anything is sorted.
     Some(format!(
-        "SELECT seller, sku, rows, count(*) OVER () FROM (SELECT ({seller})::text AS seller, ({sku})::text AS sku, \
-         count(*) AS rows FROM {} GROUP BY 1, 2 HAVING count(*) > 1) AS shared \
-         WHERE seller IS NOT NULL AND sku <> '' ORDER BY 1, 2 LIMIT $1",
+        "WITH given AS NOT MATERIALIZED (SELECT ({seller})::text AS seller, ({sku})::text AS sku FROM {from}), \
+         twice AS (SELECT sku FROM given WHERE sku <> '' GROUP BY sku HAVING count(*) > 1) \
+         SELECT seller, sku, rows, count(*) OVER () FROM (SELECT seller, sku, count(*) AS rows, \
+             sum(count(*)) OVER (PARTITION BY sku, {alike}) AS together FROM given \
+             WHERE sku IN (SELECT sku FROM twice) GROUP BY seller, sku) AS told \
+         WHERE together > 1 ORDER BY sku, seller LIMIT $1"
+    ))
+}
+
+/// The rows with a code of $1, of sellers who are alike one of $2.
+pub fn rows_with_skus(query: &SourceQuery) -> Option<String> {
+    let (seller, sku) = (expression(query, "sellerId")?, expression(query, "sku")?);
+    let (seller, given) = (alike(&format!("({seller})::text")), alike("given"));
+    Some(format!(
+        "SELECT {} FROM {} WHERE ({sku})::text = ANY($1::text[]) \
+         AND {seller} IN (SELECT {given} FROM unnest($2::text[]) AS given)",
+        columns(query),
         query.from
     ))
+}
+
+/// What sellers have in common who may become one: all but the letters that no id has; whoever has none may become
+/// the unknown one.
+fn alike(seller: &str) -> String {
+    format!("coalesce(nullif(regexp_replace({seller}, '[^A-Za-z0-9._-]', '', 'g'), ''), 'unknown')")
+}
+
+/// The query, for whoever asks how it is carried out.
+pub fn explain(query: &SourceQuery) -> String {
+    format!("EXPLAIN (VERBOSE, FORMAT JSON) SELECT {} FROM {}", columns(query), query.from)
+}
+
+fn expression<'a>(query: &'a SourceQuery, name: &str) -> Option<&'a String> {
+    let at = SourceRow::FIELDS.iter().position(|field| *field == name)?;
+    query.fields[at].as_ref()
 }
