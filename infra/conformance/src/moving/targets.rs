@@ -163,7 +163,7 @@ pub async fn what_follows_the_catalog_begins_after_what_was_moved<D: Destination
     let new = after.get_mut(&id).unwrap().pop().unwrap();
     let new = souk_events::decode(&new).unwrap();
     assert_eq!(new.product.name.as_str(), "renamed after the move");
-    assert_eq!(new.version.get(), luggage.rows[0].version.get() + 1);
+    assert_eq!(new.version, luggage.rows[0].version.next());
     assert_eq!(after, events(&luggage));
     drop(log);
     place.leave(shop).await;
