@@ -21,7 +21,12 @@ const ABOUT: &str = "Errors are problem documents (RFC 9457): programs branch on
 `/problems/{code}` explains each. Unknown query parameters and unknown fields of a body are refused, so that a typo never \
 passes in silence. Times are RFC 3339 in UTC with milliseconds.\n\nEvery GET answers HEAD, too, with the same headers and \
 without a body. A method that a path does not know is answered with 405 `method-not-allowed` and `Allow`, an unknown path \
-with 404 `not-found`. Browsers of other origins may call where CORS_ALLOWED_ORIGINS lets them, never with credentials.\n\n\
+with 404 `not-found`. Beyond the limit of connections, and while a service waits for what it needs, everything but the \
+pages tagged `service` is refused with 503 `overloaded` and `Retry-After`, unknown paths and methods, too. Readers of the \
+event stream are asked back instead, with 200, `retry:` and the end of the stream; beyond the limit so is whoever else \
+comes to the port of notifications.\n\nBrowsers of other origins may call where CORS_ALLOWED_ORIGINS lets them, never with \
+credentials; the headers of CORS (WHATWG Fetch) are in the answers to these alone. Every answer has `Vary`, with `Origin` in \
+it, and `X-Content-Type-Options: nosniff`.\n\n\
 Answers may gain fields: let be what you do not know. Live events are in `/asyncapi.json`.";
 
 impl Contract {
@@ -98,6 +103,7 @@ impl Contract {
         let elsewhere = json!({
             "UnknownPath": problems::response(&[Code::NotFound]),
             "UnknownMethod": problems::response(&[Code::MethodNotAllowed]),
+            "Overloaded": problems::response(&[Code::Overloaded]),
         });
         prune(&mut components, &[&paths, &elsewhere]);
         components["responses"] = elsewhere;
