@@ -53,9 +53,7 @@ impl Calls {
     pub fn operations(&self) -> Vec<(String, String)> {
         let mut operations = Vec::new();
         for (path, item) in self.document["paths"].as_object().into_iter().flatten() {
-            for method in item.as_object().into_iter().flat_map(|item| item.keys()) {
-                operations.push((method.to_ascii_uppercase(), path.clone()));
-            }
+            operations.extend(calls(item).map(|(method, _)| (method.to_ascii_uppercase(), path.clone())));
         }
         operations
     }
@@ -239,4 +237,10 @@ impl Calls {
             None => value,
         }
     }
+}
+
+/// Returns the calls of a path, by method in lower case.
+pub(crate) fn calls(item: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    // A path may say where it is served, beside its calls.
+    item.as_object().into_iter().flatten().filter(|(name, _)| *name != "servers")
 }

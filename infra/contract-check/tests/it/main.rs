@@ -30,7 +30,7 @@ fn contract() -> Calls {
                 "get": {"parameters": [limit], "responses": {"200": ok}},
                 "put": {"requestBody": body, "responses": {"200": ok, "204": {"description": "Nothing"}}},
             },
-            "/things/best": {"get": {"responses": {"404": refusal}}},
+            "/things/best": {"servers": [{"url": "/"}], "get": {"responses": {"404": refusal}}},
         },
         "components": {
             "schemas": {"Thing": thing, "Problem": problem},
