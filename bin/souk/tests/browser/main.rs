@@ -9,6 +9,7 @@
 //! - `live`: toasts, the history, a server that is killed under an open page.
 //! - `burst`: more events than anybody reads.
 //! - `pages`: every page for everybody: accessibility, narrow screens, a console without complaints, one port for all.
+//! - `docs`: the page at `/docs`.
 //! - `planted`: bugs that these checks have to find.
 //!
 //! `browser` is what a person does, over `souk-browser`; `shop` is what there is to see.
@@ -16,6 +17,7 @@
 mod axe;
 mod browser;
 mod burst;
+mod docs;
 mod live;
 mod pages;
 mod planted;
