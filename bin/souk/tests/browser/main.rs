@@ -9,6 +9,7 @@
 //! - `live`: toasts, the history, a server that is killed under an open page.
 //! - `burst`: more events than anybody reads.
 //! - `pages`: every page for everybody: accessibility, narrow screens, a console without complaints, one port for all.
+//! - `on_servers`: the same pages over Postgres, Kafka, DynamoDB and S3.
 //! - `docs`: the page at `/docs`.
 //! - `planted`: bugs that these checks have to find.
 //!
@@ -19,6 +20,7 @@ mod browser;
 mod burst;
 mod docs;
 mod live;
+mod on_servers;
 mod pages;
 mod planted;
 mod products;
