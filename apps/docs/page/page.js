@@ -13,4 +13,7 @@ SwaggerUIBundle({
   tryItOutEnabled: true,
   // The validator's badge would be loaded from elsewhere.
   validatorUrl: null,
+  onComplete: () => {
+    document.documentElement.dataset.ready = "true";
+  },
 });

@@ -20,6 +20,10 @@ use crate::openapi::Contract;
 use crate::{Code, Problem, Routes, Service, pages};
 
 const JSON: &str = "application/json";
+/// A page whose files change their names: it is asked for each time.
+const ASK: &str = "no-cache";
+/// A file whose name changes with its content.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// What the pages need to know.
 pub(crate) struct Common {
@@ -130,7 +134,7 @@ async fn docs() -> Response {
     let mut response = pages::typed(Body::from(souk_docs::PAGE), "text/html; charset=utf-8");
     let policy = HeaderValue::from_static(souk_docs::POLICY);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(ASK));
     response
 }
 
@@ -152,7 +156,6 @@ async fn docs_file(Path(name): Path<String>, headers: HeaderMap) -> Response {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
-    // The name changes with the content.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(FOR_EVER));
     response
 }

@@ -40,7 +40,7 @@ pub use limit::ConnectionLimit;
 pub use listener::bind;
 pub use manners::Refusal;
 pub use metrics::Metrics;
-pub use pages::wants_html;
+pub use pages::{STREAM_CACHE_CONTROL, event_stream, wants_html};
 pub use params::Params;
 pub use problem::{FieldError, Problem};
 pub use routes::Routes;

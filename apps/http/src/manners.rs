@@ -311,13 +311,7 @@ pub(crate) fn refuse(how: Refusal) -> Response {
         )
         .retry_after(2)
         .into_response(),
-        Refusal::EventStream => {
-            let body = Body::from(format!("retry: {}\n\n", retry_millis()));
-            let mut response = pages::typed(body, "text/event-stream; charset=utf-8");
-            let no_store = const { HeaderValue::from_static("no-store, no-transform") };
-            response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-            response
-        }
+        Refusal::EventStream => pages::event_stream(Body::from(format!("retry: {}\n\n", retry_millis()))),
     }
 }
 

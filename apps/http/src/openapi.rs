@@ -11,7 +11,10 @@ mod operation;
 mod problems;
 
 pub use contract::Contract;
-pub use headers::{ALLOW, ETAG, IDEMPOTENT_REPLAYED, LINK, LOCATION, RETRY_AFTER, X_REQUEST_ID};
+pub use headers::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IDEMPOTENT_REPLAYED, LINK,
+    LOCATION, RETRY_AFTER, X_ACCEL_BUFFERING, X_REQUEST_ID,
+};
 pub use operation::{Answer, Operation, Parameter, cursor, limit};
 
 /// The version of OpenAPI that the document is in.

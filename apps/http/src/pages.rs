@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{Code, VERSION};
 
@@ -16,6 +16,9 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;mar
                      color:#222;background:#fff}code,pre{font-family:ui-monospace,monospace;font-size:.95em}\
                      pre{white-space:pre-wrap}\
                      @media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}a{color:#8bf}}";
+
+/// The `Cache-Control` of an event stream: caches must not keep it, and nobody may compress and so buffer it.
+pub const STREAM_CACHE_CONTROL: &str = "no-store, no-transform";
 
 /// Tells whether the client asks for HTML, as browsers do.
 pub fn wants_html(headers: &HeaderMap) -> bool {
@@ -66,6 +69,16 @@ pub(crate) fn text(body: impl Into<Body>) -> Response {
 pub(crate) fn typed(body: Body, media_type: &'static str) -> Response {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// Answers with an event stream, or with what asks its reader to come back.
+pub fn event_stream(body: Body) -> Response {
+    let mut response = typed(body, "text/event-stream; charset=utf-8");
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(STREAM_CACHE_CONTROL));
+    // nginx buffers proxied answers unless told otherwise.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 

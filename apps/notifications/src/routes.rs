@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderValue, Method, header};
+use http::Method;
 use serde_json::json;
 use souk_domain::EventType;
 use souk_events::asyncapi::stream_parameters;
 use souk_events::stream::PATH;
 use souk_events::{Cursor, LogId};
-use souk_http::openapi::{Answer, Contract, Operation, Parameter};
-use souk_http::{Params, Problem, Routes};
+use souk_http::openapi::{Answer, CACHE_CONTROL, Contract, Operation, Parameter, X_ACCEL_BUFFERING};
+use souk_http::{Params, Problem, Routes, STREAM_CACHE_CONTROL, event_stream};
 use souk_ports::EventLog;
 
 use crate::body::EventStream;
@@ -75,6 +75,8 @@ fn operation() -> Operation {
         .parameter(Parameter::header("Last-Event-ID", last_id, at.to_string()))
         .answers(
             Answer::new(200, "The stream")
+                .header_of(CACHE_CONTROL, STREAM_CACHE_CONTROL)
+                .header(X_ACCEL_BUFFERING)
                 .body("text/event-stream", text, &[("frames", "The beginning of a stream", json!(frames))]),
         )
         .never_overloaded()
@@ -90,7 +92,7 @@ async fn open(State(stream): State<Arc<Stream>>, request: Request) -> Result<Res
     // The request's buffers would live as long as the stream otherwise.
     drop(request);
     if is_head {
-        return Ok(answer(Body::empty()));
+        return Ok(event_stream(Body::empty()));
     }
     if !stream.hub.is_open() {
         return Ok(refuse(&stream.hub));
@@ -103,7 +105,7 @@ async fn open(State(stream): State<Arc<Stream>>, request: Request) -> Result<Res
         }
     };
     Ok(match Reader::open(&stream.hub, filter, start) {
-        Some(reader) => answer(Body::new(EventStream(reader))),
+        Some(reader) => event_stream(Body::new(EventStream(reader))),
         None => refuse(&stream.hub),
     })
 }
@@ -112,17 +114,5 @@ fn refuse(hub: &Hub) -> Response {
     hub.metrics.closed(Close::Refused);
     let mut text = Vec::new();
     push_retry(&mut text, hub.refusal_retry());
-    answer(Body::from(text))
-}
-
-fn answer(body: Body) -> Response {
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    let mut insert = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    insert(header::CONTENT_TYPE, "text/event-stream; charset=utf-8");
-    // Caches must not keep it, and nobody may compress and so buffer it.
-    insert(header::CACHE_CONTROL, "no-store, no-transform");
-    // nginx buffers proxied answers unless told otherwise.
-    insert(header::HeaderName::from_static("x-accel-buffering"), "no");
-    response
+    event_stream(Body::from(text))
 }

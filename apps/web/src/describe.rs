@@ -56,8 +56,9 @@ pub(crate) fn config() -> Operation {
         "backend": "embedded",
         "time": "2026-11-22T18:00:00.123Z",
     });
-    Operation::new("getConfig", TAG.0, "Where the page finds the services")
-        .answers(Answer::new(200, "Where they are").json(places, &[("local", "On one machine", example)]))
+    Operation::new("getConfig", TAG.0, "Where the page finds the services").answers(
+        Answer::new(200, "Where they are").never_kept().json(places, &[("local", "On one machine", example)]),
+    )
 }
 
 /// Describes the question how the demo is doing.
@@ -66,7 +67,7 @@ pub(crate) fn demo() -> Operation {
     let running = json!({"state": Phase::Running, "linesDone": 1200, "linesTotal": 12000, "detail": "selling and restocking"});
     let examples = [("idle", "Nobody asked for it", idle), ("running", "On its way", running)];
     Operation::new("getDemo", TAG.0, "How far the demo is")
-        .answers(Answer::new(200, "How far it is").json(reference(DEMO), &examples))
+        .answers(Answer::new(200, "How far it is").never_kept().json(reference(DEMO), &examples))
 }
 
 /// Describes the wish for the demo.
@@ -81,6 +82,10 @@ pub(crate) fn start_demo() -> Operation {
         .describe(
             "Of a real shop's transactions. Browsers may ask for it from the dashboard's own page only.",
         )
-        .answers(Answer::new(202, "It has begun").json(reference(DEMO), &[("begun", "It has begun", begun)]))
+        .answers(
+            Answer::new(202, "It has begun")
+                .never_kept()
+                .json(reference(DEMO), &[("begun", "It has begun", begun)]),
+        )
         .refuses(&[Code::DemoRefused, Code::OriginRefused])
 }

@@ -157,13 +157,14 @@ docs/migrating.md is the guide.")]
     /// Shows each setting with its value and where it came from, secrets hidden
     #[command(after_help = "Example:\n  souk config --env-file production.env --json")]
     Config(ConfigArgs),
-    /// Prints the calls of the services as OpenAPI, as they serve it at /openapi.json
+    /// Prints the calls of the services as OpenAPI
     #[command(after_help = "\
 Example:
   souk openapi > souk.openapi.json
   souk openapi --service api
 
-It needs no settings and nothing that runs. A page to read and try the calls is at /docs of every service.")]
+All calls are in it, each with the port at which `souk up` serves it by default. With --service or --monolith it is what is \
+served at /openapi.json. It needs no settings and nothing that runs. A page to read and try the calls is at /docs of every service.")]
     Openapi(OpenapiArgs),
     /// Prints topics and event stream as AsyncAPI, as every service serves it at /asyncapi.json
     #[command(after_help = "\
@@ -278,6 +279,9 @@ pub struct OpenapiArgs {
     /// Only what this service serves
     #[arg(long, value_name = "SERVICE", value_parser = ["api", "notifications", "analytics", "web"])]
     pub service: Option<String>,
+    /// All on one port, as `souk up --monolith` serves them
+    #[arg(long, conflicts_with = "service")]
+    pub monolith: bool,
 }
 
 #[derive(Debug, clap::Args)]

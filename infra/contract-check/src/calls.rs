@@ -1,13 +1,22 @@
 //! Calls and their answers, held against an OpenAPI document.
 
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use serde_json::{Value, json};
 
 use crate::schemas::{Schemas, close};
 
-/// Headers that mean something to clients: an answer may have them only where it says so.
-const TOLD: [&str; 6] = ["ETag", "Location", "Link", "Retry-After", "Idempotent-Replayed", "Allow"];
+/// Headers that answers may have without saying so: those that HTTP itself has, and what the document's own description
+/// tells of all of them. The headers of CORS, which all begin alike, are told there, too.
+const ELSEWHERE: [&str; 7] = [
+    "content-type",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "date",
+    "vary",
+    "x-content-type-options",
+];
 
 /// The calls of a document.
 pub struct Calls {
@@ -44,9 +53,7 @@ impl Calls {
     pub fn operations(&self) -> Vec<(String, String)> {
         let mut operations = Vec::new();
         for (path, item) in self.document["paths"].as_object().into_iter().flatten() {
-            for method in item.as_object().into_iter().flat_map(|item| item.keys()) {
-                operations.push((method.to_ascii_uppercase(), path.clone()));
-            }
+            operations.extend(calls(item).map(|(method, _)| (method.to_ascii_uppercase(), path.clone())));
         }
         operations
     }
@@ -66,19 +73,19 @@ impl Calls {
 
     /// Returns how the answer differs from what is promised.
     pub fn faults(&self, exchange: &Exchange<'_>) -> Vec<String> {
-        let (path, query) = exchange.target.split_once('?').unwrap_or((exchange.target, ""));
-        let Some(item) = self.item(path) else {
-            return self.against(exchange, &self.document["components"]["responses"]["UnknownPath"]);
-        };
         // What browsers ask before they send what another origin's page wants to (WHATWG Fetch, CORS).
         if exchange.method == "OPTIONS" && exchange.headers.contains_key("access-control-allow-methods") {
             return Vec::new();
         }
+        let (path, query) = exchange.target.split_once('?').unwrap_or((exchange.target, ""));
+        let Some(item) = self.item(path) else {
+            return self.unknown(exchange, 404, "UnknownPath");
+        };
         // HEAD is answered as GET is.
         let method = if exchange.method == "HEAD" { "GET" } else { exchange.method };
         let operation = &item[method.to_ascii_lowercase()];
         if operation.is_null() {
-            return self.against(exchange, &self.document["components"]["responses"]["UnknownMethod"]);
+            return self.unknown(exchange, 405, "UnknownMethod");
         }
         let response = &operation["responses"][exchange.status.to_string()];
         if response.is_null() {
@@ -109,6 +116,16 @@ impl Calls {
             .filter(|(template, _)| fits(template))
             .min_by_key(|(template, _)| template.matches('{').count())
             .map(|(_, item)| item)
+    }
+
+    /// Holds the answer to what is no call against what the document has for these: a service may be too busy to know.
+    fn unknown(&self, exchange: &Exchange<'_>, status: u16, name: &str) -> Vec<String> {
+        let responses = &self.document["components"]["responses"];
+        match exchange.status {
+            503 => self.against(exchange, &responses["Overloaded"]),
+            told if told == status => self.against(exchange, &responses[name]),
+            other => vec![format!("status {other} for what is no call, in place of {status}")],
+        }
     }
 
     fn against(&self, exchange: &Exchange<'_>, response: &Value) -> Vec<String> {
@@ -167,11 +184,20 @@ impl Calls {
                 }
             }
         }
-        for name in TOLD {
-            let is_described = described.is_some_and(|described| described.contains_key(name));
-            if exchange.headers.contains_key(name) && !is_described {
+        for name in exchange.headers.keys().map(http::HeaderName::as_str) {
+            let is_described =
+                described.is_some_and(|all| all.keys().any(|told| told.eq_ignore_ascii_case(name)));
+            let is_told_elsewhere = ELSEWHERE.contains(&name) || name.starts_with("access-control-");
+            if !is_described && !is_told_elsewhere {
                 faults.push(format!("the header {name} is not described"));
             }
+        }
+        let varies = exchange.headers.get_all(VARY).iter().filter_map(|value| value.to_str().ok());
+        if !varies.flat_map(|value| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case("origin")) {
+            faults.push("Vary does not name Origin".to_owned());
+        }
+        if exchange.headers.get(X_CONTENT_TYPE_OPTIONS).is_none_or(|value| value != "nosniff") {
+            faults.push("there is no X-Content-Type-Options: nosniff".to_owned());
         }
     }
 
@@ -211,4 +237,10 @@ impl Calls {
             None => value,
         }
     }
+}
+
+/// Returns the calls of a path, by method in lower case.
+pub(crate) fn calls(item: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    // A path may say where it is served, beside its calls.
+    item.as_object().into_iter().flatten().filter(|(name, _)| *name != "servers")
 }

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::Calls;
+use crate::calls::calls;
 
 impl Calls {
     /// Returns what is wrong with the examples of the document, and which are missing.
     pub fn example_faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for (path, item) in self.document["paths"].as_object().into_iter().flatten() {
-            for (method, operation) in item.as_object().into_iter().flatten() {
+            for (method, operation) in calls(item) {
                 let place = format!("{method} {path}");
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
                     let parameter = self.resolve(parameter);

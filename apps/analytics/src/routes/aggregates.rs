@@ -204,6 +204,7 @@ pub(super) fn operation() -> Operation {
         .parameters(parameters)
         .answers(
             Answer::new(200, "A page")
+                .never_kept()
                 .json(page_of(reference("Aggregate")), &[
                     ("page", "A seller's day", json!({"items": [item], "nextCursor": null})),
                 ])

@@ -253,6 +253,7 @@ fn example() -> Value {
 pub(super) fn operation() -> Operation {
     Operation::new("listArchive", TAG.0, "Lists archived objects").parameters(PARAMS.map(parameter)).answers(
         Answer::new(200, "A page")
+            .never_kept()
             .json(
                 page_of(reference("ArchivedObject")),
                 &[("page", "One object", json!({"items": [example()], "nextCursor": null}))],
@@ -269,7 +270,7 @@ pub(super) fn flush_operation() -> Operation {
         .describe(
             "Takes in all that was committed before the call and closes open files. For drills and tests.",
         )
-        .answers(Answer::new(200, "It is archived").json(
+        .answers(Answer::new(200, "It is archived").never_kept().json(
             object("What was written.", &[("objects", objects)]),
             &[
                 ("objects", "One object", json!({"objects": [example()]})),

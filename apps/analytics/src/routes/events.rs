@@ -82,6 +82,7 @@ pub(super) fn operation() -> Operation {
         .parameters(parameters)
         .answers(
             Answer::new(200, "A page")
+                .never_kept()
                 .json(
                     page_of(reference(EVENT)),
                     &[

@@ -94,6 +94,7 @@ pub(super) fn operation() -> Operation {
         .parameters(PARAMS.map(parameter))
         .answers(
             Answer::new(200, "The figures")
+                .never_kept()
                 .json(reference("Summary"), &[("summary", "A small shop", example)]),
         )
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use souk_events::schema::{described, object};
 
-use crate::openapi::{Answer, Operation, Parameter, VERSION};
+use super::{ASK, FOR_EVER};
+use crate::openapi::{
+    Answer, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, Operation, Parameter, VERSION,
+};
 use crate::{Code, Status};
 
 /// What these calls are about.
@@ -24,6 +27,7 @@ pub(super) fn root() -> Operation {
     let says = "what this is\nsouk api 0.1.0, embedded\nwhere its things are\n";
     page("getRoot", "What this is").describe("Three lines of text, or a small page for a browser.").answers(
         Answer::new(200, "What this is, its version, where its things are")
+            .header_at_times(CONTENT_SECURITY_POLICY)
             .body(TEXT, text("Three lines."), &[("text", "For programs and curl", json!(says))])
             .body(
                 HTML,
@@ -79,7 +83,7 @@ fn health_answers(operation: Operation) -> Operation {
     let degraded = health_example(Status::Degraded, "the disk is nearly full: make room");
     let unavailable = health_example(Status::Unavailable, "cannot reach the store: check that it runs");
     operation
-        .answers(Answer::new(200, "It does its job").json(
+        .answers(Answer::new(200, "It does its job").never_kept().json(
             health_document(),
             &[
                 ("ok", "All is well", health_example(Status::Ok, "souk.db is open")),
@@ -88,6 +92,7 @@ fn health_answers(operation: Operation) -> Operation {
         ))
         .answers(
             Answer::new(503, "It cannot do its job")
+                .never_kept()
                 .json(health_document(), &[("unavailable", "A dependency is away", unavailable)]),
         )
 }
@@ -139,6 +144,7 @@ pub(super) fn problem() -> Operation {
         .parameter(Parameter::path("code", code, Code::StockChanged.as_str()))
         .answers(
             Answer::new(200, "What it means")
+                .header_at_times(CONTENT_SECURITY_POLICY)
                 .body(
                     TEXT,
                     text("Its status, title and explanation."),
@@ -178,11 +184,10 @@ pub(super) fn asyncapi() -> Operation {
 
 pub(super) fn docs() -> Operation {
     page("getDocs", "A page to read and try the calls of this service").answers(
-        Answer::new(200, "The page").body(
-            HTML,
-            text("A page."),
-            &[("page", "For browsers", json!("<!doctype html>"))],
-        ),
+        Answer::new(200, "The page")
+            .header_of(CACHE_CONTROL, ASK)
+            .header_of(CONTENT_SECURITY_POLICY, souk_docs::POLICY)
+            .body(HTML, text("A page."), &[("page", "For browsers", json!("<!doctype html>"))]),
     )
 }
 
@@ -190,7 +195,8 @@ pub(super) fn docs_file() -> Operation {
     let files = souk_docs::files();
     let names: Vec<&str> = files.iter().map(|file| file.name).collect();
     let name = described(json!({"enum": names}), "A file of the page; its name changes with its content.");
-    let mut answer = Answer::new(200, "The file");
+    let mut answer =
+        Answer::new(200, "The file").header_of(CACHE_CONTROL, FOR_EVER).header_at_times(CONTENT_ENCODING);
     for file in files {
         let media_type = file.media_type.split(';').next().unwrap_or_default();
         answer = answer.body(media_type, text("The file."), &[("beginning", "Its beginning", json!("/*"))]);

@@ -15,13 +15,27 @@ pub struct Contract {
     tags: BTreeMap<&'static str, &'static str>,
     paths: BTreeMap<&'static str, Vec<(Method, Operation)>>,
     schemas: BTreeMap<String, Value>,
+    /// Where each path is served, when that is told; the pages that every service has are served everywhere.
+    places: BTreeMap<&'static str, Place>,
+}
+
+/// Where a service is served unless a setting says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    service: &'static str,
+    port: &'static str,
 }
 
 const ABOUT: &str = "Errors are problem documents (RFC 9457): programs branch on `code`, people read `detail`, and \
 `/problems/{code}` explains each. Unknown query parameters and unknown fields of a body are refused, so that a typo never \
 passes in silence. Times are RFC 3339 in UTC with milliseconds.\n\nEvery GET answers HEAD, too, with the same headers and \
 without a body. A method that a path does not know is answered with 405 `method-not-allowed` and `Allow`, an unknown path \
-with 404 `not-found`. Browsers of other origins may call where CORS_ALLOWED_ORIGINS lets them, never with credentials.\n\n\
+with 404 `not-found`. Beyond the limit of connections, and while a service waits for what it needs, everything but the \
+pages tagged `service` is refused with 503 `overloaded` and `Retry-After`, unknown paths and methods, too. Readers of the \
+event stream are asked back instead, with 200, `retry:` and the end of the stream; beyond the limit so is whoever else \
+comes to the port of notifications.\n\nBrowsers of other origins may call where CORS_ALLOWED_ORIGINS lets them, never with \
+credentials; the headers of CORS (WHATWG Fetch) are in the answers to these alone. Every answer has `Vary`, with `Origin` in \
+it, and `X-Content-Type-Options: nosniff`.\n\n\
 Answers may gain fields: let be what you do not know. Live events are in `/asyncapi.json`.";
 
 impl Contract {
@@ -43,6 +57,14 @@ impl Contract {
         self
     }
 
+    /// Says that this is served by a service of its own at that port, unless a setting says otherwise: the document then
+    /// names the server of each path.
+    #[must_use]
+    pub fn at(mut self, service: &'static str, port: &'static str) -> Self {
+        self.places = self.paths.keys().map(|path| (*path, Place { service, port })).collect();
+        self
+    }
+
     /// Returns what both promise.
     ///
     /// # Panics
@@ -50,6 +72,7 @@ impl Contract {
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.tags.extend(other.tags);
+        self.places.extend(other.places);
         for (path, operations) in other.paths {
             for (method, operation) in operations {
                 self.add(method, path, operation);
@@ -84,7 +107,7 @@ impl Contract {
         let title = if service == "souk" { service.to_owned() } else { format!("souk: {service}") };
         let whole = self.clone().merge(common::contract());
         let paths: Map<String, Value> =
-            whole.paths.iter().map(|(path, calls)| ((*path).to_owned(), item(calls))).collect();
+            whole.paths.iter().map(|(path, calls)| ((*path).to_owned(), self.item(path, calls))).collect();
         let tags: Vec<Value> =
             whole.tags.iter().map(|(name, about)| json!({"name": name, "description": about})).collect();
         let mut components = json!({
@@ -98,6 +121,7 @@ impl Contract {
         let elsewhere = json!({
             "UnknownPath": problems::response(&[Code::NotFound]),
             "UnknownMethod": problems::response(&[Code::MethodNotAllowed]),
+            "Overloaded": problems::response(&[Code::Overloaded]),
         });
         prune(&mut components, &[&paths, &elsewhere]);
         components["responses"] = elsewhere;
@@ -109,7 +133,7 @@ impl Contract {
                 "description": ABOUT,
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
-            "servers": [{"url": "/", "description": "Where this document comes from."}],
+            "servers": self.servers(),
             "tags": tags,
             // Nobody has to prove who they are: souk stands behind something that does.
             "security": [],
@@ -117,16 +141,46 @@ impl Contract {
             "components": components,
         })
     }
+
+    /// Returns where a call is that does not say so itself.
+    fn servers(&self) -> Value {
+        // For tools that do not look at the paths: the lowest port is the api's.
+        match self.places.values().min_by_key(|place| place.port) {
+            Some(first) => json!([server(first)]),
+            None => json!([{"url": "/", "description": "Where this document comes from."}]),
+        }
+    }
+
+    fn item(&self, path: &str, calls: &[(Method, Operation)]) -> Value {
+        let mut item: Map<String, Value> = calls
+            .iter()
+            .map(|(method, operation)| (method.as_str().to_ascii_lowercase(), operation.render()))
+            .collect();
+        if let Some(place) = self.places.get(path) {
+            item.insert("servers".to_owned(), json!([server(place)]));
+        } else if !self.places.is_empty() {
+            let mut every: Vec<&Place> = self.places.values().collect();
+            every.sort_by_key(|place| place.port);
+            every.dedup();
+            item.insert("servers".to_owned(), every.into_iter().map(server).collect());
+        }
+        Value::Object(item)
+    }
+}
+
+fn server(Place { service, port }: &Place) -> Value {
+    json!({
+        "url": "http://{host}:{port}",
+        "description": format!("{service}, as `souk up` serves it unless settings say otherwise."),
+        "variables": {
+            "host": {"default": "localhost", "description": "The machine."},
+            "port": {"default": port, "description": format!("The port of {service}.")},
+        },
+    })
 }
 
 fn owned((name, value): (&'static str, Value)) -> (String, Value) {
     (name.to_owned(), value)
-}
-
-fn item(calls: &[(Method, Operation)]) -> Value {
-    let each =
-        calls.iter().map(|(method, operation)| (method.as_str().to_ascii_lowercase(), operation.render()));
-    Value::Object(each.collect())
 }
 
 /// Leaves out the components that nothing refers to, directly or through others.

@@ -16,9 +16,17 @@ pub const RETRY_AFTER: &str = "Retry-After";
 pub const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
 /// Which methods a resource knows.
 pub const ALLOW: &str = "Allow";
+/// Whether the answer may be kept.
+pub const CACHE_CONTROL: &str = "Cache-Control";
+/// Whether a proxy may hold the answer back.
+pub const X_ACCEL_BUFFERING: &str = "X-Accel-Buffering";
+/// How the body is compressed.
+pub const CONTENT_ENCODING: &str = "Content-Encoding";
+/// What a page may do.
+pub const CONTENT_SECURITY_POLICY: &str = "Content-Security-Policy";
 
 /// Returns each as the document has it: always there, unless the answer says otherwise.
-pub(super) fn all() -> [(&'static str, Value); 7] {
+pub(super) fn all() -> [(&'static str, Value); 11] {
     let header = |description: &str, schema: Value, example: Value| json!({"description": description, "required": true, "schema": schema, "example": example});
     let text = |pattern: &str| json!({"type": "string", "pattern": pattern});
     [
@@ -77,6 +85,22 @@ pub(super) fn all() -> [(&'static str, Value); 7] {
                 text("^[A-Z]+(, ?[A-Z]+)*$"),
                 json!("GET,HEAD,POST"),
             ),
+        ),
+        (
+            CACHE_CONTROL,
+            header("Whether the answer may be kept, and how long.", text("^[a-z]"), json!("no-store")),
+        ),
+        (
+            X_ACCEL_BUFFERING,
+            header("Asks proxies, nginx above all, to hold nothing back.", text("^no$"), json!("no")),
+        ),
+        (
+            CONTENT_ENCODING,
+            header("How the body is compressed, for clients that take it.", text("^gzip$"), json!("gzip")),
+        ),
+        (
+            CONTENT_SECURITY_POLICY,
+            header("What the page may do.", text("^default-src "), json!("default-src 'none'")),
         ),
     ]
 }

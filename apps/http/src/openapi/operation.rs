@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::headers::{RETRY_AFTER, X_REQUEST_ID};
+use super::headers::{CACHE_CONTROL, RETRY_AFTER, X_REQUEST_ID};
 use super::problems;
 use crate::Code;
 
@@ -174,13 +174,26 @@ impl Answer {
     /// Adds a header that may be there.
     #[must_use]
     pub fn header_at_times(mut self, name: &str) -> Self {
-        let (_, mut header) = super::headers::all()
-            .into_iter()
-            .find(|(known, _)| *known == name)
-            .expect("headers are named by the constants of this module");
+        let mut header = known(name);
         header["required"] = json!(false);
         self.headers.insert(name.to_owned(), header);
         self
+    }
+
+    /// Adds a header that is always there with this value.
+    #[must_use]
+    pub fn header_of(mut self, name: &str, value: &str) -> Self {
+        let mut header = known(name);
+        header["schema"] = json!({"type": "string", "const": value});
+        header["example"] = json!(value);
+        self.headers.insert(name.to_owned(), header);
+        self
+    }
+
+    /// Says that it is true now alone, so that nobody may keep it.
+    #[must_use]
+    pub fn never_kept(self) -> Self {
+        self.header_of(CACHE_CONTROL, "no-store")
     }
 
     /// Adds a body, with examples as (name, summary, value).
@@ -252,6 +265,12 @@ impl Parameter {
         let description = description.expect("the schema of a parameter says what it is for");
         Self(json!({"name": name, "in": place, "description": description, "schema": schema}))
     }
+}
+
+/// Returns the header of that name as the document has it.
+fn known(name: &str) -> Value {
+    let header = super::headers::all().into_iter().find(|(known, _)| *known == name);
+    header.expect("headers are named by the constants of this module").1
 }
 
 /// Returns the schema of `limit`.

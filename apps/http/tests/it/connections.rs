@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
+use souk_contract_check::{Calls, Exchange};
 use souk_http::Refusal;
+use souk_http::openapi::Contract;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -117,6 +120,39 @@ async fn connections_beyond_the_limit_get_a_whole_answer() {
     take_the_only_place(&server).await;
 }
 
+/// Splits an answer into status, headers and body.
+fn parsed(answer: &str) -> (u16, HeaderMap, &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let (first, lines) = head.split_once("\r\n").unwrap();
+    let headers = lines.split("\r\n").map(|line| {
+        let (name, value) = line.split_once(": ").unwrap();
+        (HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap())
+    });
+    (first.split(' ').nth(1).unwrap().parse().unwrap(), headers.collect(), body)
+}
+
+#[tokio::test]
+async fn beyond_the_limit_all_is_answered_as_promised() {
+    let contract = Calls::new(Contract::default().document("test"));
+    let server = serve(1, Refusal::Problem);
+    let _holder = take_the_only_place(&server).await;
+    let pages = contract.operations();
+    assert!(pages.len() > 8, "{pages:?}");
+    // The routes of the test are unknown to the contract, as a path without a route is.
+    let others = [("POST", "/health"), ("GET", "/nothing"), ("PUT", "/things/1"), ("DELETE", "/things/1")];
+    let others = others.map(|(method, path)| (method.to_owned(), path.to_owned()));
+    for (method, path) in pages.into_iter().chain(others) {
+        let target = path.replace("{code}", "stock-changed").replace("{file}", "gone.css");
+        let request = format!("{method} {target} HTTP/1.1\r\nhost: x\r\n\r\n");
+        let answer = exchange(&mut server.connect().await, &request).await;
+        let (status, headers, body) = parsed(&answer);
+        let (sent, body) = (&b""[..], Some(body.as_bytes()));
+        contract.check(&Exchange { method: &method, target: &target, sent, status, headers: &headers, body });
+        let refused = ["/nothing", "/things/1"].contains(&target.as_str());
+        assert_eq!(status == 503, refused, "{method} {target}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn event_streams_beyond_the_limit_are_told_to_come_back() {
     let server = serve(1, Refusal::EventStream);
@@ -128,6 +164,9 @@ async fn event_streams_beyond_the_limit_are_told_to_come_back() {
         answer.contains("text/event-stream") && answer.contains("access-control-allow-origin: *"),
         "{answer}"
     );
+    for header in ["cache-control: no-store, no-transform", "x-accel-buffering: no"] {
+        assert!(answer.contains(&format!("\r\n{header}\r\n")), "{answer}");
+    }
     let retry = answer.split_once("\r\n\r\nretry: ").unwrap().1.trim().parse::<u64>().unwrap();
     assert!((2_000..10_000).contains(&retry), "{answer}");
 }

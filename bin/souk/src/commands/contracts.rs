@@ -9,7 +9,7 @@ use crate::output;
 use crate::wiring::contract;
 use crate::wiring::listeners::Door;
 
-/// Prints the calls of a service, or of all on one port.
+/// Prints the calls of a service, of all on one port, or of all at ports of their own.
 ///
 /// # Errors
 /// None so far.
@@ -21,7 +21,8 @@ pub fn openapi(args: &OpenapiArgs) -> Result<(), Failure> {
         Some("web") => Door::Web,
         _ => Door::All,
     };
-    output::print_json(&contract::of(door).document(door.name()));
+    let contract = if door == Door::All && !args.monolith { contract::apart() } else { contract::of(door) };
+    output::print_json(&contract.document(door.name()));
     Ok(())
 }
 

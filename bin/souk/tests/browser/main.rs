@@ -11,6 +11,8 @@
 //! - `live`: toasts, the history, a server that is killed under an open page.
 //! - `burst`: more events than anybody reads.
 //! - `pages`: every page for everybody: accessibility, narrow screens, a console without complaints, one port for all.
+//! - `on_servers`: the same pages over Postgres, Kafka, DynamoDB and S3.
+//! - `docs`: the page at `/docs`.
 //! - `planted`: bugs that these checks have to find.
 //!
 //! `browser` is what a person does, over `souk-browser`; `shop` is what there is to see.
@@ -18,9 +20,11 @@
 mod axe;
 mod browser;
 mod burst;
+mod docs;
 mod lists;
 mod live;
 mod low_stock;
+mod on_servers;
 mod pages;
 mod planted;
 mod products;

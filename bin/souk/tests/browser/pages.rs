@@ -7,7 +7,7 @@ use crate::browser::{Browser, keys};
 use crate::shop::Shop;
 
 /// The pages, as their links and headings call them.
-const PAGES: [&str; 5] = ["Products", "Low stock", "Notifications", "Analytics", "Operations"];
+pub const PAGES: [&str; 5] = ["Products", "Low stock", "Notifications", "Analytics", "Operations"];
 
 /// A shop in which every page has something to show.
 fn lively() -> Shop {

@@ -30,7 +30,51 @@ fn every_service_serves_what_the_commands_print() {
     }
     assert_eq!(souk.terminate().code(), Some(0));
     let souk = Start::new(folder.path()).monolith().start();
-    assert_eq!(Client::new(souk.ports.api).get("/openapi.json").json(), printed(&["openapi"]));
+    let served = Client::new(souk.ports.api).get("/openapi.json").json();
+    assert_eq!(served, printed(&["openapi", "--monolith"]));
+}
+
+/// Returns the ports of these servers, as a client takes them that was made from the document.
+fn ports(servers: &Value) -> Vec<&str> {
+    let servers = servers.as_array().into_iter().flatten();
+    servers
+        .map(|server| {
+            assert_eq!(server["url"], "http://{host}:{port}", "{server}");
+            assert_eq!(server["variables"]["host"]["default"], "localhost", "{server}");
+            server["variables"]["port"]["default"].as_str().expect("a default is text")
+        })
+        .collect()
+}
+
+/// Returns the paths that name other servers than those that have them by default.
+fn misplaced(document: &Value) -> Vec<String> {
+    let services = [("api", "3000"), ("notifications", "3001"), ("web", "5173"), ("analytics", "8080")];
+    let own = services.map(|(service, port)| (printed(&["openapi", "--service", service]), port));
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let wrong = paths.filter(|(path, item)| {
+        let having = own.iter().filter(|(document, _)| document["paths"].get(path.as_str()).is_some());
+        having.map(|(_, port)| *port).collect::<Vec<_>>() != ports(&item["servers"])
+    });
+    wrong.map(|(path, _)| path.clone()).collect()
+}
+
+#[test]
+fn each_path_of_all_services_names_the_ports_that_serve_it_by_default() {
+    let mut all = printed(&["openapi"]);
+    assert_eq!(ports(&all["servers"]), ["3000"], "for clients that do not look at the paths");
+    assert_eq!(misplaced(&all), [""; 0]);
+    assert_eq!(ports(&all["paths"]["/summary"]["servers"]), ["8080"]);
+    assert_eq!(ports(&all["paths"]["/health"]["servers"]).len(), 4);
+    all["paths"]["/summary"].as_object_mut().expect("a path").remove("servers");
+    all["paths"]["/products"]["servers"] = all["paths"]["/config.json"]["servers"].clone();
+    assert_eq!(misplaced(&all), ["/products", "/summary"], "what is misplaced is found");
+
+    for args in [&["openapi", "--monolith"][..], &["openapi", "--service", "analytics"]] {
+        let served = printed(args);
+        assert_eq!(served["servers"][0]["url"], "/", "{args:?}");
+        let mut paths = served["paths"].as_object().into_iter().flatten();
+        assert!(paths.all(|(_, item)| item.get("servers").is_none()), "{args:?}");
+    }
 }
 
 #[test]

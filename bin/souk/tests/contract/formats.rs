@@ -38,6 +38,7 @@ fn validate(document: &Value) -> Output {
 fn openapi_is_valid() {
     for args in [
         &["openapi"][..],
+        &["openapi", "--monolith"],
         &["openapi", "--service", "api"],
         &["openapi", "--service", "notifications"],
         &["openapi", "--service", "analytics"],

@@ -30,21 +30,25 @@ fn contract() -> Calls {
                 "get": {"parameters": [limit], "responses": {"200": ok}},
                 "put": {"requestBody": body, "responses": {"200": ok, "204": {"description": "Nothing"}}},
             },
-            "/things/best": {"get": {"responses": {"404": refusal}}},
+            "/things/best": {"servers": [{"url": "/"}], "get": {"responses": {"404": refusal}}},
         },
         "components": {
             "schemas": {"Thing": thing, "Problem": problem},
             "headers": {"ETag": {"required": true, "schema": {"type": "string", "pattern": "^\"[0-9]+\"$"}}},
-            "responses": {"UnknownPath": refusal, "UnknownMethod": refusal},
+            "responses": {"UnknownPath": refusal, "UnknownMethod": refusal, "Overloaded": refusal},
         },
     }))
 }
+
+/// What every answer has.
+const OF_ALL: &[(&str, &str)] = &[("vary", "origin, accept"), ("x-content-type-options", "nosniff")];
 
 /// Returns what is found about an answer.
 fn faults(request: (&str, &str, &str), status: u16, headers: &[(&str, &str)], body: &str) -> Vec<String> {
     let (method, target, sent) = request;
     let headers: HeaderMap = headers
         .iter()
+        .chain(OF_ALL)
         .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap()))
         .collect();
     let (sent, body) = (sent.as_bytes(), Some(body.as_bytes()));
@@ -63,19 +67,33 @@ fn what_is_promised_has_no_fault() {
     assert_eq!(faults(("PUT", "/things/1", r#"{"name":"lantern"}"#), 204, &[], ""), [""; 0]);
     assert_eq!(faults(("GET", "/nowhere", ""), 404, &[PROBLEM], r#"{"code":"not-found"}"#), [""; 0]);
     assert_eq!(faults(("POST", "/things/1", ""), 405, &[PROBLEM], r#"{"code":"no"}"#), [""; 0]);
+    // Who has too much to do does not look what is asked for.
+    assert_eq!(faults(("GET", "/nowhere", ""), 503, &[PROBLEM], r#"{"code":"busy"}"#), [""; 0]);
+    assert_eq!(faults(("POST", "/things/1", ""), 503, &[PROBLEM], r#"{"code":"busy"}"#), [""; 0]);
     let preflight = ("access-control-allow-methods", "GET");
     assert_eq!(faults(("OPTIONS", "/things/1", ""), 200, &[preflight], ""), [""; 0]);
+    let cors = [JSON, TAG, ("access-control-allow-origin", "*"), ("date", "Sun, 29 Nov 2026 10:00:00 GMT")];
+    assert_eq!(faults(GET, 200, &cors, r#"{"name":"lantern"}"#), [""; 0]);
 }
 
 #[test]
 fn each_fault_is_found() {
     type Call = (&'static str, &'static str, &'static str);
     type Case<'a> = (Call, u16, &'a [(&'a str, &'a str)], &'a str, &'a str);
-    let cases: [Case<'_>; 11] = [
+    let cases: [Case<'_>; 14] = [
         (GET, 418, &[JSON, TAG], r#"{"name":"a"}"#, "status 418"),
         (GET, 200, &[JSON], r#"{"name":"a"}"#, "ETag is missing"),
         (GET, 200, &[JSON, ("etag", "7")], r#"{"name":"a"}"#, "header ETag"),
-        (GET, 200, &[JSON, TAG, ("retry-after", "1")], r#"{"name":"a"}"#, "Retry-After is not described"),
+        (GET, 200, &[JSON, TAG, ("retry-after", "1")], r#"{"name":"a"}"#, "retry-after is not described"),
+        (GET, 200, &[JSON, TAG, ("cache-control", "no-store")], r#"{"name":"a"}"#, "cache-control is not"),
+        (
+            ("GET", "/nowhere", ""),
+            200,
+            &[PROBLEM],
+            r#"{"code":"not-found"}"#,
+            "status 200 for what is no call",
+        ),
+        (("POST", "/things/1", ""), 404, &[PROBLEM], r#"{"code":"no"}"#, "in place of 405"),
         (GET, 200, &[TAG], r#"{"name":"a"}"#, "no Content-Type"),
         (GET, 200, &[("content-type", "text/html"), TAG], "<p>", "text/html is not described"),
         (GET, 200, &[JSON, TAG], r#"{"stock":3}"#, "required"),
@@ -89,6 +107,14 @@ fn each_fault_is_found() {
         let found = faults(request, status, headers, body);
         assert!(found.len() == 1 && found[0].contains(part), "{part}: {found:#?}");
     }
+}
+
+#[test]
+fn what_every_answer_has_is_missed() {
+    let bare = HeaderMap::from_iter([(http::header::VARY, HeaderValue::from_static("accept"))]);
+    let (method, target, sent, body) = ("PUT", "/things/1", br#"{"name":"a"}"#.as_slice(), Some(&b""[..]));
+    let found = contract().faults(&Exchange { method, target, sent, status: 204, headers: &bare, body });
+    assert!(found.len() == 2 && found[0].contains("Vary") && found[1].contains("nosniff"), "{found:#?}");
 }
 
 #[test]
