@@ -279,7 +279,7 @@ test("another installation's position is not asked for", () => {
   assert.equal(w.last().url.searchParams.get("lastEventId"), null);
 });
 
-test("a gap is told to every page and kept", () => {
+test("a gap is told to every page and kept", async () => {
   const w = world();
   const { hub, page } = hubIn(w);
   const a = page();
@@ -287,4 +287,10 @@ test("a gap is told to every page and kept", () => {
   w.last().say("gap", JSON.stringify({ reason: "expired", from: "a", to: "b" }), "log-4");
   assert.equal(a.of("gap")[0].gap.reason, "expired");
   assert.equal(hub.history.list("")[0].kind, "gap");
+  assert.equal(hub.history.list("")[0].data.since, undefined);
+  // What was seen last says how far back the missed ones may go.
+  w.last().say("message", JSON.stringify(event("e1")), "log-5");
+  await later(2);
+  w.last().say("gap", JSON.stringify({ reason: "expired", from: "b", to: "c" }), "log-9");
+  assert.equal(hub.history.list("")[0].data.since, event("e1").time);
 });

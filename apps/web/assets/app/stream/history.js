@@ -92,6 +92,11 @@ export class History {
       .sort((a, b) => b.seq - a.seq);
   }
 
+  /** Returns the last event that was seen. */
+  latest() {
+    return this.list("").find(({ kind }) => kind !== "gap");
+  }
+
   /** @param {import("../types.js").Notice} notice */
   isRead(notice) {
     return notice.seq <= Math.max(this.reads["*"] ?? 0, this.reads[notice.seller] ?? 0);

@@ -150,7 +150,7 @@ export class Hub {
   }
 
   #gap(gap) {
-    this.history.add(noticeOfGap(gap, Date.now()));
+    this.history.add(noticeOfGap(gap, Date.now(), this.history.latest()?.at));
     this.#all({ kind: "gap", gap });
     this.#changed();
   }
