@@ -8,30 +8,62 @@ import { onEvents, resync } from "../../stream/client.js";
 
 /** Often enough to look live, seldom enough to cost nothing. */
 const PAUSE_MILLIS = 1_000;
-const summary = signal(null);
+/** The figures, and whose they are. */
+const summary = signal(/** @type {{whose: string, figures: any} | null} */ (null));
+
+/**
+ * Calls `read` now, then a while after something happened, and once more after the last: analytics counts a moment after
+ * the stream has told.
+ * @param {() => Promise<void>} read @param {number} pauseMillis
+ */
+export function readAfterwards(read, pauseMillis) {
+  let looks = 1;
+  let timer = null;
+  let busy = false;
+  const look = async () => {
+    timer = null;
+    busy = true;
+    looks -= 1;
+    await read();
+    busy = false;
+    wait();
+  };
+  const wait = () => {
+    if (looks > 0 && !busy) timer ??= setTimeout(look, pauseMillis);
+  };
+  look();
+  return {
+    happened: () => {
+      looks = 2;
+      wait();
+    },
+    stop: () => {
+      looks = -Infinity;
+      clearTimeout(timer);
+    },
+  };
+}
 
 export function Summary() {
   const whose = seller.value;
   const again = resync.value;
   useEffect(() => {
-    let timer = null;
-    let stopped = false;
-    const read = async () => {
-      const figures = await analytics("/summary", { sellerId: whose }).catch(() => null);
-      timer = null;
-      if (!stopped && figures) summary.value = figures;
-    };
-    read();
+    const stop = new AbortController();
+    const reader = readAfterwards(async () => {
+      const figures = await analytics("/summary", { sellerId: whose }, { signal: stop.signal }).catch(() => null);
+      if (!stop.signal.aborted && figures) summary.value = { whose, figures };
+    }, PAUSE_MILLIS);
     const end = onEvents((batch) => {
-      if (batch.length > 0) timer ??= setTimeout(read, PAUSE_MILLIS);
+      if (batch.length > 0) reader.happened();
     });
     return () => {
-      stopped = true;
-      clearTimeout(timer);
+      stop.abort();
+      reader.stop();
       end();
     };
   }, [whose, again]);
-  const { products, units, stockValue, lowStockProducts } = summary.value ?? {};
+  // Another seller's figures are nobody's.
+  const { products, units, stockValue, lowStockProducts } = summary.value?.whose === whose ? summary.value.figures : {};
   const figure = (name, value, exact) => html`<div class="figure"><dt>${name}</dt><dd title=${exact}>${value || html`<span class="skeleton">0000</span>`}</dd></div>`;
   return html`<dl class="figures">
     ${figure("Products", products !== undefined && count(products))}
