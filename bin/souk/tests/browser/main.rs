@@ -7,6 +7,9 @@
 //!
 //! - `products`: creating, editing, conflicts, deleting, with the pointer and with the keyboard alone; the seller switch.
 //! - `live`: toasts, the history, a server that is killed under an open page.
+//! - `tabs`: one stream for all tabs, with a SharedWorker and without; gaps.
+//! - `figures`: charts that grow, an operator's red, another language's manners.
+//! - `messages`: what is told on top of a page and of its dialogs; keys.
 //! - `burst`: more events than anybody reads.
 //! - `pages`: every page for everybody: accessibility, narrow screens, a console without complaints, one port for all.
 //! - `planted`: bugs that these checks have to find.
@@ -16,11 +19,14 @@
 mod axe;
 mod browser;
 mod burst;
+mod figures;
 mod live;
+mod messages;
 mod pages;
 mod planted;
 mod products;
 mod shop;
+mod tabs;
 mod tamper;
 
 #[allow(dead_code, unused_imports, reason = "shared with `tests/it`, which uses the rest")]
