@@ -1,6 +1,7 @@
 //! Pages of figures: they grow while one looks, turn red where something is, and are written as the reader writes.
 
 use serde_json::Value;
+use souk_fault_proxy::{Proxy, Raw};
 
 use crate::browser::Browser;
 use crate::pages::assert_accessible;
@@ -58,6 +59,24 @@ fn operations_says_what_is_red_and_what_to_do() {
         page.settle();
         assert_accessible(&page, &format!("something is red, {scheme}"));
     }
+}
+
+#[test]
+fn sellers_are_known_once_analytics_answers() {
+    let port = free_port();
+    let figures = Proxy::<Raw>::start(format!("127.0.0.1:{port}").parse().expect("an address"));
+    let figures = figures.expect("a free port");
+    let url = format!("http://{}", figures.address());
+    figures.switches().refuse(true);
+    let shop =
+        Shop::start_with(|start| start.env("HEALTH_PORT", &port.to_string()).env("ANALYTICS_URL", &url));
+    shop.product("Lantern", "ann", 9);
+    let page = Browser::blank().tolerating(outages);
+    page.visit(&shop.url());
+    page.find("rowheader", "Lantern");
+    assert!(page.look("option", "ann").is_empty());
+    figures.switches().refuse(false);
+    eventually("the sellers are known", || (!page.look("option", "ann").is_empty()).then_some(()));
 }
 
 #[test]

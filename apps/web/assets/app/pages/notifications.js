@@ -63,6 +63,7 @@ export default function Notifications() {
 
   /** Runs `read` with what takes in events, and tells how many of them were new here. */
   const load = async (read, tell) => {
+    if (busy) return;
     setBusy(true);
     const known = new Set(items?.map(({ id }) => id));
     const fresh = [];
@@ -100,7 +101,7 @@ export default function Notifications() {
       const title = `${plural(n, "event")} loaded`;
       if (rest) return { tone: "warn", title, detail: "There are more: press again to go on." };
       gap.value = null;
-      return whole ? { tone: "good", title, detail: "Nothing is missing any more." } : { tone: "warn", title, detail: "Whether that is all cannot be told: analytics keeps recent events for some days (RECENT_EVENTS_RETENTION), and has none from before the gap." };
+      return whole ? { tone: "good", title, detail: "Nothing is missing any more." } : { tone: "warn", title, detail: "Whether that is all cannot be told: analytics keeps recent events for some days (RECENT_EVENTS_RETENTION), and none that was seen before the gap is among them." };
     },
   );
 
@@ -120,22 +121,22 @@ export default function Notifications() {
     ${items !== null && shown.length === 0 && html`<div class="card"><${Empty} icon="bell" title="Nothing here yet" actions=${older}>
       What happens in the shop${whose ? ` of ${whose}` : ""} from now on appears here, also after a reload. Earlier events can be fetched.<//></div>`}
     ${days.map(({ day, lines }) => html`<section class="day" key=${day}><h2>${day}</h2><ul class="card notices">${lines.map((line) =>
-      "run" in line ? html`<${Run} key=${`run-${line.key}`} run=${line.run} isNew=${isNew} />` : html`<li key=${line.notice.id}><${Line} notice=${line.notice} isNew=${isNew(line.notice)} onCatchUp=${catchUp} /></li>`,
+      "run" in line ? html`<${Run} key=${`run-${line.key}`} run=${line.run} isNew=${isNew} />` : html`<li key=${line.notice.id}><${Line} notice=${line.notice} isNew=${isNew(line.notice)} busy=${busy} onCatchUp=${catchUp} /></li>`,
     )}</ul></section>`)}
     ${shown.length > 0 && html`<div class="row more">
       ${more && html`<${Button} onClick=${() => setMost(most + STEP)}>Show more<//>`}
       ${older}</div>`}`;
 }
 
-/** @param {{notice: import("../types.js").Notice, isNew?: boolean, onCatchUp?: (gap: import("../types.js").Notice) => void}} props */
-function Line({ notice, isNew, onCatchUp }) {
+/** @param {{notice: import("../types.js").Notice, isNew?: boolean, busy?: boolean, onCatchUp?: (gap: import("../types.js").Notice) => void}} props */
+function Line({ notice, isNew, busy, onCatchUp }) {
   const { icon, tone } = KINDS[notice.kind];
   const { title, detail } = wordsOf(notice);
   return html`<div class=${`notice-line tone-${tone}`}>
     <span class="mark"><${Icon} name=${icon} size=${18} /></span>
     <div class="grow"><div><span class="what">${title}</span>${notice.name && html` <${Name} notice=${notice} />`}${isNew && html` <span class="tag fresh">New</span>`}</div>
       <div class="soft small">${notice.kind === "gap" ? GAPS[notice.data.reason] ?? notice.data.reason : detail}</div>
-      ${notice.kind === "gap" && onCatchUp && html`<div class="row catch-up"><${Button} size="small" onClick=${() => onCatchUp(notice)}>Load what analytics has<//>
+      ${notice.kind === "gap" && onCatchUp && html`<div class="row catch-up"><${Button} size="small" busy=${busy} onClick=${() => onCatchUp(notice)}>Load what analytics has<//>
         <${Button} size="small" kind="quiet" onClick=${replay}>Replay the whole log<//></div>`}
     </div>
     <time class="soft small nowrap" dateTime=${notice.at} title=${dateTime(notice.at)}>${serverNow() - Date.parse(notice.at) < 3_600_000 ? since(notice.at, serverNow()) : timeOf(notice.at)}</time>
