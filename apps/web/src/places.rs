@@ -47,7 +47,8 @@ impl Places {
     /// Returns the origins that the page may connect to, each once, besides its own.
     pub(crate) fn origins(&self, host: &Host) -> Vec<String> {
         let mut origins: Vec<String> = Vec::new();
-        for place in [&self.api, &self.stream, &self.analytics] {
+        let places = [&self.api, &self.stream, &self.analytics];
+        for place in places.into_iter().filter(|place| !matches!(place, Place::Here { .. })) {
             if let Some(origin) = origin(&place.url(host))
                 && origin != host.origin()
                 && !origins.contains(&origin)
@@ -59,14 +60,17 @@ impl Places {
     }
 }
 
-/// Returns scheme, host and port of a URL; `None` where these are not fit for a header.
+/// Returns scheme, host and port of a URL; `None` where these are not fit for a header. Of an IPv6 address the scheme alone:
+/// a policy cannot name one (<https://www.w3.org/TR/CSP3/#grammardef-host-source>), and browsers drop what they cannot read.
 fn origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?;
     let sane = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    (matches!(scheme, "http" | "https") && !host.is_empty() && host.chars().all(sane))
-        .then(|| format!("{scheme}://{host}"))
+    if !matches!(scheme, "http" | "https") || host.is_empty() || !host.chars().all(sane) {
+        return None;
+    }
+    Some(if host.starts_with('[') { format!("{scheme}:") } else { format!("{scheme}://{host}") })
 }
 
 #[cfg(test)]
@@ -100,6 +104,22 @@ mod tests {
         let places = Places { api: here(""), stream: here("/events/stream"), analytics: here("") };
         assert_eq!(places.stream.url(&host("souk:3000")), "http://souk:3000/events/stream");
         assert!(places.origins(&host("souk:3000")).is_empty());
+    }
+
+    #[test]
+    fn a_visitor_by_an_address_that_a_policy_cannot_name_gets_the_scheme() {
+        let beside = |port, path| Place::Beside { port, path };
+        let places = Places {
+            api: beside(3000, ""),
+            stream: beside(3001, "/events/stream"),
+            analytics: Place::Url("https://[2001:db8::1]/souk".to_owned()),
+        };
+        let visitor = host("[::1]:5173");
+        assert_eq!(places.api.url(&visitor), "http://[::1]:3000");
+        assert_eq!(places.origins(&visitor), ["http:", "https:"]);
+        let here = |path| Place::Here { path };
+        let places = Places { api: here(""), stream: here("/events/stream"), analytics: here("") };
+        assert!(places.origins(&visitor).is_empty(), "the page's own origin is 'self'");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 const make = (kind, options) => new Intl[kind](undefined, options);
 const whole = make("NumberFormat", { maximumFractionDigits: 0 });
 const oneDigit = make("NumberFormat", { maximumFractionDigits: 1 });
+const alwaysOne = make("NumberFormat", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 // Shops keep prices in one currency, which souk is not told: the figure alone is what is true.
 const cents = make("NumberFormat", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
 const short = make("NumberFormat", { notation: "compact", maximumFractionDigits: 1 });
@@ -19,6 +20,8 @@ export const count = (n) => whole.format(n);
 export const compact = (n) => (Math.abs(n) < 100_000 ? whole : short).format(n);
 /** @param {number} n */
 export const decimal = (n) => oneDigit.format(n);
+/** 2.0 rather than 2. @param {number} n */
+export const tenths = (n) => alwaysOne.format(n);
 /** Takes exact decimals as strings as they are: Intl does not round them through a float. @param {number | string} amount */
 export const money = (amount) => cents.format(/** @type {any} */ (amount));
 /** @param {number | string} amount */

@@ -13,6 +13,7 @@ import { Shell } from "./shell/shell.js";
 import { startNews } from "./shell/news.js";
 import { connectStream } from "./stream/client.js";
 import "./theme.js";
+import { showMessages } from "./ui/messages.js";
 
 /** The first list has the network and the processor for itself; but not for longer than this. */
 const PATIENCE_MILLIS = 1_000;
@@ -21,6 +22,7 @@ const PATIENCE_MILLIS = 1_000;
 await Promise.all([loadConfig(), loadPage(route.value.page).catch(() => undefined)]);
 restoreSeller();
 render(html`<${Shell} />`, document.getElementById("app"));
+showMessages();
 startNews();
 if (route.value.page === HOME) await Promise.race([ready, wait(PATIENCE_MILLIS)]);
 connectStream();

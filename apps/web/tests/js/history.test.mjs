@@ -70,12 +70,49 @@ test("what was looked up later stands at its place in time", () => {
   assert.ok(history.take().put.some(({ id }) => id === "between"));
 });
 
+const earlier = (n) => Array.from({ length: n }, (_, i) => ({ ...notice(`old${i}`), seq: i + 1 }));
+
+test("what was asked for does not push out the newest, however full the group is", () => {
+  const history = filled(9);
+  history.take();
+  history.merge(earlier(7), { asked: true });
+  assert.deepEqual(history.list("").map(({ id }) => id), ["a8", "a7", "a6", "a5", "a4", "old6", "old5", "old4", "old3", "old2", "old1", "old0"]);
+  assert.deepEqual(history.take(), { put: earlier(7), remove: [] }, "all of it is written down, and nothing is let go");
+  for (let i = 0; i < 100; i += 1) history.add(notice(`b${i}`), 10_000 + i);
+  assert.equal(history.list("").length, 12, "the room that there is now is no more than what was asked for");
+});
+
+test("what nobody asked for is kept where it is newer than what is there, and costs the disk nothing else", () => {
+  const history = filled(5);
+  history.take();
+  history.merge([...earlier(50), { ...notice("between"), seq: 1_002_500 }]);
+  assert.deepEqual(history.list("").map(({ id }) => id), ["a4", "a3", "between", "a2", "a1"]);
+  const { put, remove } = history.take();
+  assert.deepEqual([put.map(({ id }) => id), remove], [["between"], ["a0"]]);
+  assert.equal(history.ids.size, 5);
+});
+
+test("what is merged twice is there once", () => {
+  const history = filled(1);
+  history.merge([...earlier(2), ...earlier(2)], { asked: true });
+  history.merge(earlier(2), { asked: true });
+  assert.equal(history.list("").length, 3);
+});
+
 test("cleared is empty, also on disk", () => {
   const history = filled(3);
   history.take();
-  history.clear();
+  history.clear("");
   assert.deepEqual(history.take().remove.sort(), ["a0", "a1", "a2"]);
   assert.equal(history.unread(""), 0);
+});
+
+test("who looks at one shop clears that one", () => {
+  const history = new History([], {}, kept);
+  for (const seller of ["me", "you", ""]) history.add(notice(`of ${seller}`, "alert", seller));
+  history.clear("me");
+  assert.deepEqual(history.list("").map(({ id }) => id), ["of you"]);
+  assert.equal(history.add(notice("of you", "alert", "you")), null);
 });
 
 test("an edit is told from a sale", () => {

@@ -1,5 +1,6 @@
 // Reading metrics, and what grows by how much.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { countersOf, Rates, sumOf } from "../../assets/app/pages/operations/metrics.js";
 import { bytes, figure, perSecond, seconds } from "../../assets/app/pages/operations/words.js";
@@ -38,4 +39,11 @@ test("figures are said with their units", () => {
   assert.deepEqual(figure("oldestSeconds", 90), { name: "oldest", value: "90 s" });
   assert.equal(figure("lagEvents", 3).name, "lag events");
   assert.deepEqual([bytes(512), seconds(3), seconds(7_300), perSecond(undefined), perSecond(1.26)], ["512 B", "3 s", "2 hours", "–", "1.3/s"]);
+});
+
+test("figures are said in the reader's manner", () => {
+  const words = new URL("../../assets/app/pages/operations/words.js", import.meta.url);
+  const script = `import { bytes, perSecond, seconds } from "${words}"; console.log([bytes(1_572_864), seconds(3.44), perSecond(1.26)].join("; "))`;
+  const env = { ...process.env, LC_ALL: "de_DE.UTF-8" };
+  assert.equal(execFileSync(process.execPath, ["--input-type=module", "-e", script], { env, encoding: "utf8" }).trim(), "1,5 MiB; 3,4 s; 1,3/s");
 });

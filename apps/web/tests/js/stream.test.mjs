@@ -225,6 +225,53 @@ test("the events of a check pass through, and nobody is told of them", async () 
   assert.deepEqual(hub.history.list(""), []);
 });
 
+test("a replay makes nothing new, nothing unread, and tells the pages once, when it is over", async () => {
+  const w = world();
+  const { hub, page } = hubIn(w);
+  const a = page();
+  a.hello();
+  const at = (i) => new Date(Date.UTC(2026, 0, 1) + i).toISOString();
+  const told = (i) => JSON.stringify({ ...event(`e${i}`), time: at(i) });
+  for (let i = 5; i < 10; i += 1) w.last().say("message", told(i), `log-${i + 1}`);
+  await until(() => a.of("events").length > 0);
+  a.speak({ kind: "taken" });
+  a.speak({ kind: "read", seq: Number.MAX_SAFE_INTEGER });
+  const batches = a.of("events").length;
+  a.speak({ kind: "replay", until: Date.parse(at(10)) });
+  assert.equal(w.last().url.searchParams.get("lastEventId"), "earliest");
+  // Of two in the same millisecond the later stays above.
+  for (const [i, time] of [0, 1, 1, 3, 4].entries()) w.last().say("message", JSON.stringify({ ...event(`e${i}`), time: at(time) }), `log-${i + 1}`);
+  for (let i = 5; i < 10; i += 1) w.last().say("message", told(i), `log-${i + 1}`);
+  await until(() => a.of("replayed").length === 1);
+  assert.equal(hub.history.unread(""), 0);
+  assert.deepEqual(hub.history.list("").map(({ id }) => id), [9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map((i) => `e${i}`));
+  assert.equal(a.of("events").length, batches);
+  // What happens from now on is news again.
+  w.last().say("message", told(11), "log-12");
+  await until(() => a.of("events").length === batches + 1);
+  assert.equal(hub.history.list("")[0].id, "e11");
+});
+
+test("a replay that the last page did not see to its end goes on as one", () => {
+  const w = world();
+  const { hub, page } = hubIn(w, { lastId: "log-3", sseUrl: "http://souk.test/events/stream", until: Date.UTC(2026, 0, 2), reads: { "*": Date.UTC(2026, 0, 2) * 1000 } });
+  page().hello();
+  w.last().say("message", JSON.stringify(event("e4")), "log-4");
+  hub.connect({ postMessage: () => undefined })({ kind: "bye" });
+  assert.equal(hub.history.list("").length, 1);
+  assert.equal(hub.history.unread(""), 0);
+});
+
+test("a page keeps what it was told of the reads, also in the tab that leads", () => {
+  const w = world();
+  const { page } = hubIn(w);
+  const a = page();
+  a.hello();
+  a.speak({ kind: "history" });
+  a.speak({ kind: "read", seq: 7 });
+  assert.deepEqual(a.of("history")[0].reads, {});
+});
+
 test("another installation's position is not asked for", () => {
   const w = world();
   const { page } = hubIn(w, { lastId: "other-9", sseUrl: "http://elsewhere.test/events/stream" });
@@ -232,7 +279,7 @@ test("another installation's position is not asked for", () => {
   assert.equal(w.last().url.searchParams.get("lastEventId"), null);
 });
 
-test("a gap is told to every page and kept", () => {
+test("a gap is told to every page and kept", async () => {
   const w = world();
   const { hub, page } = hubIn(w);
   const a = page();
@@ -240,4 +287,10 @@ test("a gap is told to every page and kept", () => {
   w.last().say("gap", JSON.stringify({ reason: "expired", from: "a", to: "b" }), "log-4");
   assert.equal(a.of("gap")[0].gap.reason, "expired");
   assert.equal(hub.history.list("")[0].kind, "gap");
+  assert.equal(hub.history.list("")[0].data.since, undefined);
+  // What was seen last says how far back the missed ones may go.
+  w.last().say("message", JSON.stringify(event("e1")), "log-5");
+  await later(2);
+  w.last().say("gap", JSON.stringify({ reason: "expired", from: "b", to: "c" }), "log-9");
+  assert.equal(hub.history.list("")[0].data.since, event("e1").time);
 });

@@ -20,7 +20,7 @@ pub mod keys {
 /// What a console may say without failing the test.
 type Tolerated = fn(&str) -> bool;
 
-/// An open browser with one tab. When it is dropped, its console must not have complained.
+/// An open browser, at first with one tab. When it is dropped, its console must not have complained.
 pub struct Browser {
     driver: Driver,
     tolerated: Vec<Tolerated>,
@@ -29,10 +29,37 @@ pub struct Browser {
 impl Browser {
     /// Opens a page and waits until it can be used.
     pub fn open(url: &str) -> Self {
-        let browser =
-            Self { driver: Driver::start().unwrap_or_else(|error| panic!("{error}")), tolerated: Vec::new() };
+        let browser = Self::blank();
         browser.visit(url);
         browser
+    }
+
+    /// Opens one that shows nothing yet.
+    pub fn blank() -> Self {
+        Self { driver: Driver::start().unwrap_or_else(|error| panic!("{error}")), tolerated: Vec::new() }
+    }
+
+    /// Runs `script` in this tab before the scripts of each page that it visits from now on.
+    pub fn before_pages(&self, script: &str) {
+        let source = json!({"source": script});
+        self.must(self.driver.devtools("Page.addScriptToEvaluateOnNewDocument", &source));
+    }
+
+    /// Opens another tab, which is the one that is used from now on.
+    pub fn new_tab(&self) {
+        let tab = self.must(self.driver.command("POST", "/window/new", &json!({"type": "tab"})));
+        self.must(self.driver.command("POST", "/window", &json!({"handle": tab["handle"]})));
+    }
+
+    /// Goes to the tab that was opened as the `n`th, from 0, of those that are open.
+    pub fn to_tab(&self, n: usize) {
+        let tabs = self.must(self.driver.command("GET", "/window/handles", &Value::Null));
+        self.must(self.driver.command("POST", "/window", &json!({"handle": tabs[n]})));
+    }
+
+    /// Closes the tab; another one has to be gone to.
+    pub fn close_tab(&self) {
+        self.must(self.driver.command("DELETE", "/window", &Value::Null));
     }
 
     /// Lets the console say what `tolerated` takes, such as the network's own words about a refusal that is tested.
@@ -60,7 +87,12 @@ impl Browser {
         });
     }
 
-    /// Presses the browser's Back.
+    /// Goes to an address and waits for nothing of souk's there.
+    pub fn visit_other(&self, url: &str) {
+        self.must(self.driver.command("POST", "/url", &json!({"url": url})));
+    }
+
+    /// Goes back to the page before, which the browser may have put aside as it was.
     pub fn back(&self) {
         self.must(self.driver.command("POST", "/back", &json!({})));
     }
@@ -70,9 +102,17 @@ impl Browser {
         self.script("return location.hash").as_str().unwrap_or_default().to_owned()
     }
 
-    /// Goes where nothing of souk is.
+    /// Closes the tab, for another in which nothing is, and waits until what the page had started is over. Going elsewhere
+    /// is less: the browser keeps the page aside, and its SharedWorker goes on.
     pub fn leave(&self) {
-        self.must(self.driver.command("POST", "/url", &json!({"url": "about:blank"})));
+        let tab = self.must(self.driver.command("POST", "/window/new", &json!({"type": "tab"})));
+        self.close_tab();
+        self.must(self.driver.command("POST", "/window", &json!({"handle": tab["handle"]})));
+        eventually("nothing of souk runs any more", || {
+            let targets = self.driver.devtools("Target.getTargets", &json!({})).ok()?;
+            let targets = targets["targetInfos"].as_array()?;
+            (!targets.iter().any(|target| target["type"] == "shared_worker")).then_some(())
+        });
     }
 
     /// Waits until nothing is being fetched, moved or drawn any more.
@@ -161,7 +201,7 @@ impl Browser {
 
     /// Chooses an option by its words, with the keyboard.
     pub fn choose(&self, name: &str, option: &str) {
-        self.must_do(&self.find("combobox", name), "function() { this.focus() }");
+        self.focus("combobox", name);
         self.press(option);
         self.press(&keys::TAB.to_string());
     }
@@ -188,6 +228,11 @@ impl Browser {
         self.must(souk_browser::focused(&self.driver)).map(|node| node.name).unwrap_or_default()
     }
 
+    /// Gives something the focus, as a reader's software may.
+    pub fn focus(&self, role: &str, name: &str) {
+        self.must_do(&self.find(role, name), "function() { this.focus() }");
+    }
+
     fn must_do(&self, node: &Node, function: &str) {
         self.must(node.call(&self.driver, function, &[]));
     }
@@ -209,6 +254,11 @@ impl Browser {
             {"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}
         ]);
         self.must(self.driver.devtools("Emulation.setEmulatedMedia", &json!({"features": features})));
+    }
+
+    /// Sets the language and the manners of the reader's system, for pages that are visited from now on.
+    pub fn prefer_locale(&self, locale: &str) {
+        self.must(self.driver.devtools("Emulation.setLocaleOverride", &json!({"locale": locale})));
     }
 
     /// Makes the window as wide and high as a screen of that size.

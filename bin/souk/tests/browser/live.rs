@@ -49,7 +49,7 @@ fn the_history_outlives_a_reload_and_grows_while_nobody_looks() {
 }
 
 /// Waits until the history is written down: what is resumed after a crash is what was not.
-fn settled(page: &Browser) {
+pub fn settled(page: &Browser) {
     eventually("the history is on disk", || (notices(page) > 0).then_some(()));
 }
 

@@ -9,6 +9,9 @@
 //! - `lists`: finding a product, and finding back: the address, Back, the focus; the sample in an empty shop.
 //! - `low_stock`: how long it lasts, thresholds in place, restocking.
 //! - `live`: toasts, the history, a server that is killed under an open page.
+//! - `tabs`: one stream for all tabs, with a SharedWorker and without; gaps.
+//! - `figures`: charts that grow, an operator's red, another language's manners.
+//! - `messages`: what is told on top of a page and of its dialogs; keys.
 //! - `burst`: more events than anybody reads.
 //! - `pages`: every page for everybody: accessibility, narrow screens, a console without complaints, one port for all.
 //! - `on_servers`: the same pages over Postgres, Kafka, DynamoDB and S3.
@@ -21,14 +24,17 @@ mod axe;
 mod browser;
 mod burst;
 mod docs;
+mod figures;
 mod lists;
 mod live;
 mod low_stock;
+mod messages;
 mod on_servers;
 mod pages;
 mod planted;
 mod products;
 mod shop;
+mod tabs;
 mod tamper;
 
 #[allow(dead_code, unused_imports, reason = "shared with `tests/it`, which uses the rest")]

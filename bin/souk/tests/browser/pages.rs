@@ -25,7 +25,7 @@ fn stir(shop: &Shop) {
     shop.change(&lantern, &json!({"category": "light"}));
 }
 
-fn assert_accessible(page: &Browser, what: &str) {
+pub fn assert_accessible(page: &Browser, what: &str) {
     let found = violations(page);
     assert!(found.is_empty(), "{what}: {}", serde_json::to_string_pretty(&found).unwrap_or_default());
 }

@@ -10,6 +10,7 @@ import { Later } from "../shell/later.js";
 import { onEvents, resync } from "../stream/client.js";
 import { Button } from "../ui/button.js";
 import { Empty, Failure, Skeleton } from "../ui/empty.js";
+import { announce } from "../ui/live.js";
 import { loadStyle } from "../ui/style.js";
 import { actionsOn } from "./products/actions.js";
 import { Rows } from "./products/rows.js";
@@ -136,12 +137,15 @@ export default function LowStock() {
   const state = rows.state.value;
   const ids = (order.value ?? []).filter((id) => rows.ids.value.includes(id));
   const waiting = rows.waiting.value;
+  useEffect(() => {
+    if (waiting > 0) announce("There are more products to show");
+  }, [waiting > 0]);
   const title = rows.more.value ? `The ${count(MOST)} with the least stock` : plural(rows.ids.value.length, "product");
   return html`
     <div class="page-head"><div><h1>Low stock</h1><p>${state === "first" ? "Below the threshold, the most urgent first" : `${title} below the threshold, the most urgent first`}</p></div></div>
     ${state === "failed" && html`<${Failure} problem=${rows.problem.value} retry=${() => (resync.value += 1)} />`}
     <div class="list" aria-busy=${state === "reading" ? "true" : undefined}>
-      <div class="waiting" role="status">${waiting > 0 && html`<button type="button" class="button primary small" onClick=${() => (resync.value += 1)}>${count(waiting)} more, show</button>`}</div>
+      <div class="waiting">${waiting > 0 && html`<button type="button" class="button primary small" onClick=${() => (resync.value += 1)}>${count(waiting)} more, show</button>`}</div>
       ${(order.value === null || (ids.length === 0 && state === "reading")) && state !== "failed" && html`<div class="card pad"><${Skeleton} lines=${8} /></div>`}
       ${order.value !== null && ids.length === 0 && state === "ready" && html`<div class="card"><${Empty} icon="check" title="Everything is in stock" actions=${html`<${Button} onClick=${() => go("products")}>Go to the products<//>`}>
         No product${whose ? ` of ${whose}` : ""} is below its threshold. One that falls below appears here at once.<//></div>`}

@@ -1,11 +1,14 @@
 /** How souk itself is doing: its services, the way of an event through them, and what to do where something is red. */
 import { compact, count, dateTime, duration, plural } from "../format.js";
-import { html, useEffect, useMemo } from "../html.js";
+import { html, useEffect, useMemo, useRef } from "../html.js";
 import { serverNow } from "../config.js";
 import { pageIsReady } from "../ready.js";
+import { linkTo } from "../route.js";
+import { seller } from "../seller.js";
 import { lag, status } from "../stream/client.js";
 import { Skeleton } from "../ui/empty.js";
 import { Icon } from "../ui/icons.js";
+import { announce } from "../ui/live.js";
 import { loadStyle } from "../ui/style.js";
 import { ServiceCard } from "./operations/card.js";
 import { OperationsModel } from "./operations/model.js";
@@ -20,7 +23,7 @@ export default function Operations() {
   useEffect(() => {
     if (services) pageIsReady();
   }, [services]);
-  const head = html`<div class="page-head"><div><h1>Operations</h1><p>All of souk, for all sellers${model.seenAt.value > 0 ? html`; looked at <span class="nowrap">${dateTime(model.seenAt.value)}</span>` : ""}</p></div></div>`;
+  const head = html`<div class="page-head"><div><h1>Operations</h1><p>All of souk, for all sellers${model.seenAt.value > 0 ? html`; looked at <span class="nowrap">${dateTime(model.seenAt.value)}</span>` : ""}</p><${Whose} /></div></div>`;
   if (!services) return html`${head}<div class="card pad"><${Skeleton} lines=${10} /></div>`;
   const consumers = model.consumers.value;
   return html`${head}
@@ -31,6 +34,12 @@ export default function Operations() {
     <div class="services">${services.map((one) => html`<${ServiceCard} key=${one.service.name} ...${one} />`)}</div>`;
 }
 
+/** Why the seller that is chosen changes nothing here. */
+function Whose() {
+  const whose = seller.value;
+  return whose && html`<p class="small">${whose} is chosen, which changes nothing here but “Write to screen”: services, log and consumers carry the events of every seller. <a href=${linkTo("analytics")}>What happens at ${whose}</a> is in Analytics.</p>`;
+}
+
 /** Whether all is well; if not, each thing that is not, with what to do. */
 function Verdict({ services, consumers, archive }) {
   const faults = services.flatMap(({ service, health }) => health.checks.filter((check) => check.status !== "ok").map((check) => ({ key: `${service.name} ${check.name}`, tone: TONES[check.status], title: health.status === "unreachable" ? `${service.name} cannot be reached` : `${service.name}: ${checkName(check.name)}`, detail: check.detail })));
@@ -38,11 +47,18 @@ function Verdict({ services, consumers, archive }) {
   if (letters > 0) faults.push({ key: "letters", tone: "warn", title: plural(letters, "dead letter"), detail: "Records that could not be read were set aside, and everything after them goes on. souk doctor names them; souk audit says what they cost." });
   for (const { name, problem } of consumers ?? []) if (problem && !faults.some(({ detail }) => detail === problem)) faults.push({ key: name, tone: "warn", title: `analytics: ${name}`, detail: problem });
   if (archive?.problem) faults.push({ key: "archive", tone: "warn", title: archive.problem.title, detail: archive.problem.detail });
+  // Their figures change with every look: only what comes and goes is worth hearing.
+  const titles = faults.map(({ title }) => title).join(". ");
+  const told = useRef("");
+  useEffect(() => {
+    if (titles !== told.current) announce(titles || "Everything is well");
+    told.current = titles;
+  }, [titles]);
   if (faults.length === 0) {
-    return html`<div class="notice tone-good" role="status"><${Icon} name="check" /><div class="grow"><div class="title">Everything is well</div><div>${plural(services.length, "service")} of souk, and everything that ${services.length === 1 ? "it stands" : "they stand"} on.</div></div></div>`;
+    return html`<div class="notice tone-good"><${Icon} name="check" /><div class="grow"><div class="title">Everything is well</div><div>${plural(services.length, "service")} of souk, and everything that ${services.length === 1 ? "it stands" : "they stand"} on.</div></div></div>`;
   }
   return html`<section class="stack faults" aria-label="Needs attention">${faults.map(
-    ({ key, tone, title, detail }) => html`<div class=${`notice tone-${tone}`} key=${key} role="status"><${Icon} name="warn" /><div class="grow"><div class="title">${title}</div><div>${detail}</div></div></div>`,
+    ({ key, tone, title, detail }) => html`<div class=${`notice tone-${tone}`} key=${key}><${Icon} name="warn" /><div class="grow"><div class="title">${title}</div><div>${detail}</div></div></div>`,
   )}</section>`;
 }
 

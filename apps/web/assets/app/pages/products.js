@@ -117,7 +117,11 @@ export default function Products() {
 /** New ones that were not put in, since someone is at work in the rows. */
 function Waiting({ rows }) {
   const n = rows.waiting.value;
-  return html`<div class="waiting" role="status">${n > 0 && html`<button type="button" class="button primary small" onClick=${() => {
+  // That there are some is told once; how many changes with every frame.
+  useEffect(() => {
+    if (n > 0) announce("There are new products to show");
+  }, [n > 0]);
+  return html`<div class="waiting">${n > 0 && html`<button type="button" class="button primary small" onClick=${() => {
     scrollTo(0, 0);
     rows.reload();
     announce("The list is up to date");

@@ -1,7 +1,8 @@
-/** The keys, written down. */
+/** The keys, written down; and whether they work anywhere. */
 import { html } from "../html.js";
 import { PAGES } from "../pages.js";
 import { Dialog } from "../ui/dialog.js";
+import { keysAnywhere, setKeysAnywhere } from "./keys.js";
 
 const KEYS = [
   [["/"], "Search"],
@@ -17,7 +18,9 @@ const KEYS = [
 /** @param {{onClose: () => void}} props */
 export default function Help({ onClose }) {
   const goes = PAGES.map(({ keys, title }) => [["g", keys], `Go to ${title}`]);
-  return html`<${Dialog} title="Keyboard" onClose=${onClose}><dl class="keys">${[...KEYS, ...goes].map(
+  return html`<${Dialog} title="Keyboard" onClose=${onClose}>
+    <label class="check"><input type="checkbox" checked=${keysAnywhere.value} onChange=${(event) => setKeysAnywhere(event.currentTarget.checked)} />Keys work anywhere on the page</label>
+    <p class="small soft">Turned off, they do on a row that has the focus, and nowhere else.</p><dl class="keys">${[...KEYS, ...goes].map(
     ([keys, what]) => html`<dt key=${what}>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${what}</dd>`,
   )}</dl><//>`;
 }

@@ -49,6 +49,7 @@ function tell() {
       key: `news-${key}`,
       ...headline(key, all),
       lasts: LASTS_MILLIS,
+      passing: true,
       action: pageNamed("notifications") && { label: "Show", run: () => go("notifications", key === "low" ? { show: "alert" } : {}) },
       onGone: () => shown.delete(key),
     });

@@ -8,8 +8,6 @@ import { duration } from "../format.js";
 import { Empty, Failure, Skeleton } from "../ui/empty.js";
 import { Button } from "../ui/button.js";
 import { Icon, Mark } from "../ui/icons.js";
-import { LiveRegion } from "../ui/live.js";
-import { Toasts } from "../ui/toast.js";
 import { Banner } from "./banner.js";
 import { listenToKeys } from "./keys.js";
 import { Later } from "./later.js";
@@ -36,7 +34,6 @@ export function Shell() {
         <main id="main" tabindex="-1"><${Page} /></main>
       </div>
     </div>
-    <${Toasts} /><${LiveRegion} />
     ${overlay.value === "keys" && html`<${Later} load=${() => import("./help.js")} onClose=${() => (overlay.value = "")} />`}`;
 }
 

@@ -3,6 +3,7 @@ import { html, useEffect } from "../html.js";
 import { go, HOME, linkTo } from "../route.js";
 import { pageNamed } from "../pages.js";
 import { ready } from "../ready.js";
+import { retrying } from "../retry.js";
 import { loadSellers, seller, sellers, setSeller } from "../seller.js";
 import { status, unread } from "../stream/client.js";
 import { nextTheme, theme } from "../theme.js";
@@ -23,8 +24,8 @@ export function TopBar({ overlay }) {
 
 function SellerSwitch() {
   useEffect(() => {
-    // The page is of use without it; the stream names sellers too.
-    ready.then(loadSellers).catch(() => undefined);
+    // The page is of use without it, and the stream names sellers too; so there is no hurry, and no end.
+    ready.then(() => retrying(loadSellers, { attempts: Infinity }));
   }, []);
   const chosen = seller.value;
   const names = chosen && !sellers.value.includes(chosen) ? [chosen, ...sellers.value] : sellers.value;

@@ -91,6 +91,11 @@ function hear(message) {
     case "cleared":
       historySeq.value += 1;
       break;
+    case "replayed":
+      // What happened just before it was asked for was in it, too.
+      resync.value += 1;
+      historySeq.value += 1;
+      break;
     case "gap":
       gap.value = message.gap;
       resync.value += 1;
@@ -98,7 +103,11 @@ function hear(message) {
   }
 }
 
-const hello = () => speak({ kind: "hello", sseUrl: config.sseUrl, seller: seller.peek() });
+function hello() {
+  speak({ kind: "hello", sseUrl: config.sseUrl, seller: seller.peek() });
+  // The hub that was asked may be gone with its tab.
+  if (asking.length > 0) speak({ kind: "history" });
+}
 
 /** Connects to the browser's one stream. */
 export async function connectStream() {
@@ -125,7 +134,13 @@ export async function connectStream() {
     speak({ kind: "wake" });
     tuneClock();
   });
-  addEventListener("pageshow", (event) => event.persisted && hello());
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    hello();
+    // While the page was put aside nobody told it anything.
+    resync.value += 1;
+    historySeq.value += 1;
+  });
   addEventListener("pagehide", () => speak({ kind: "bye" }));
 }
 
@@ -142,5 +157,6 @@ export const markRead = (seq) => speak({ kind: "read", seq });
 /** Adds older events that analytics still had, newest first. */
 export const backfill = (events) => speak({ kind: "backfill", events });
 /** Reads the whole log anew, from the earliest that is held. */
-export const replayAll = () => speak({ kind: "replay" });
+export const replayAll = () => speak({ kind: "replay", until: serverNow() });
+/** Forgets the notices of the seller that is chosen. */
 export const clearHistory = () => speak({ kind: "clear" });

@@ -6,11 +6,14 @@ import { KEPT } from "./notices.js";
 
 /** Whose notices those are that nobody in particular sells: gaps. Everybody sees them. */
 const EVERYBODY = "";
+const isOf = (notice, seller) => !seller || notice.seller === seller || notice.seller === EVERYBODY;
 
 export class History {
   /** @param {import("../types.js").Notice[]} [items] in any order @param {Record<string, number>} [reads] */
   constructor(items = [], reads = {}, kept = KEPT) {
     this.kept = kept;
+    /** By group, how many more than that there may be: what somebody has asked for stays while he reads. */
+    this.room = { alert: 0, catalog: 0, stock: 0 };
     /** By seller, "*" for all: the last `seq` that was read. */
     this.reads = { ...reads };
     /** @type {Record<string, import("../types.js").Notice[]>} */
@@ -27,21 +30,30 @@ export class History {
   #insert(notice) {
     const group = this.groups[notice.group];
     group.push(notice);
+    this.#enter(notice);
+    // About twice the bound before it is cut, so that a flood does not shift an array for each event.
+    if (group.length >= this.#most(notice.group) + this.kept[notice.group]) this.#cut(notice.group);
+  }
+
+  #enter(notice) {
     this.ids.add(notice.id);
     this.seq = Math.max(this.seq, notice.seq);
     this.fresh.push(notice);
-    // Twice the bound before it is cut, so that a flood does not shift an array for each event.
-    if (group.length >= this.kept[notice.group] * 2) this.#cut(notice.group);
+  }
+
+  #most(name) {
+    return this.kept[name] + this.room[name];
   }
 
   #cut(name) {
     const group = this.groups[name];
-    const extra = group.length - this.kept[name];
-    if (extra <= 0) return;
-    for (const gone of group.splice(0, extra)) {
-      this.ids.delete(gone.id);
-      this.evicted.push(gone.id);
-    }
+    const extra = group.length - this.#most(name);
+    if (extra > 0) for (const gone of group.splice(0, extra)) this.#leave(gone);
+  }
+
+  #leave({ id }) {
+    this.ids.delete(id);
+    this.evicted.push(id);
   }
 
   /** Adds a notice, once. @returns {import("../types.js").Notice | null} null when it was there already */
@@ -54,10 +66,21 @@ export class History {
     return kept;
   }
 
-  /** Takes in notices of earlier, each at the place that its `seq` says. @param {import("../types.js").Notice[]} notices */
-  merge(notices) {
-    for (const notice of notices) this.#insert(notice);
-    for (const group of Object.values(this.groups)) group.sort((a, b) => a.seq - b.seq);
+  /**
+   * Takes in notices of earlier, each once, at the place that its `seq` says. Those that were asked for get room of their
+   * own; of others, only what is new enough is kept.
+   * @param {import("../types.js").Notice[]} notices
+   */
+  merge(notices, { asked = false } = {}) {
+    for (const name of Object.keys(this.groups)) {
+      const added = new Map(notices.filter(({ group, id }) => group === name && !this.ids.has(id)).map((notice) => [notice.id, notice]));
+      this.#cut(name);
+      if (asked) this.room[name] += added.size;
+      const all = [...this.groups[name], ...added.values()].sort((a, b) => a.seq - b.seq);
+      for (const gone of all.splice(0, Math.max(0, all.length - this.#most(name)))) if (!added.delete(gone.id)) this.#leave(gone);
+      for (const notice of added.values()) this.#enter(notice);
+      this.groups[name] = all;
+    }
   }
 
   /** Returns what the seller sees, newest first. @param {string} seller "" for all */
@@ -65,8 +88,13 @@ export class History {
     for (const name of Object.keys(this.groups)) this.#cut(name);
     return Object.values(this.groups)
       .flat()
-      .filter((notice) => !seller || notice.seller === seller || notice.seller === EVERYBODY)
+      .filter((notice) => isOf(notice, seller))
       .sort((a, b) => b.seq - a.seq);
+  }
+
+  /** Returns the last event that was seen. */
+  latest() {
+    return this.list("").find(({ kind }) => kind !== "gap");
   }
 
   /** @param {import("../types.js").Notice} notice */
@@ -79,9 +107,8 @@ export class History {
     let n = 0;
     for (const name of ["alert", "catalog"]) {
       const group = this.groups[name];
-      for (let i = group.length - 1; i >= Math.max(0, group.length - this.kept[name]); i -= 1) {
-        const notice = group[i];
-        if ((!seller || notice.seller === seller || notice.seller === EVERYBODY) && !this.isRead(notice)) n += 1;
+      for (let i = group.length - 1; i >= Math.max(0, group.length - this.#most(name)); i -= 1) {
+        if (isOf(group[i], seller) && !this.isRead(group[i])) n += 1;
       }
     }
     return n;
@@ -95,9 +122,13 @@ export class History {
     if (seller) this.reads[EVERYBODY] = Math.max(this.reads[EVERYBODY] ?? 0, seq);
   }
 
-  clear() {
-    for (const group of Object.values(this.groups)) this.evicted.push(...group.splice(0).map((notice) => notice.id));
-    this.ids.clear();
+  /** Forgets what the seller sees. @param {string} seller "" for all */
+  clear(seller) {
+    for (const [name, group] of Object.entries(this.groups)) {
+      for (const notice of group) if (isOf(notice, seller)) this.#leave(notice);
+      this.groups[name] = group.filter((notice) => !isOf(notice, seller));
+      if (!seller) this.room[name] = 0;
+    }
   }
 
   /** Takes what has to be written down since the last time: what was added and is still there, and what went. */

@@ -3,8 +3,8 @@
  * open page. It runs in a SharedWorker (`worker.js`), or in the page that was chosen (`leader.js`): it knows only
  * ports.
  *
- * Page to hub: hello {sseUrl, seller}, seller, taken, wake, read {seq}, history, backfill {events}, replay, clear, bye.
- * Hub to page: status, events, unread, history, gap.
+ * Page to hub: hello {sseUrl, seller}, seller, taken, wake, read {seq}, history, backfill {events}, replay {until}, clear, bye.
+ * Hub to page: status, events, unread, history, cleared, gap, replayed.
  */
 import { History } from "./history.js";
 import { isCheck } from "./checks.js";
@@ -15,6 +15,10 @@ import { Store } from "./store.js";
 
 const SAVE_MILLIS = 400;
 const UNREAD_MILLIS = 120;
+/** Of a replay, this many are put into the history at once. */
+const REPLAY_BATCH = 1_000;
+/** A replay that has brought nothing for so long is over; or it goes on, and is over once more. */
+const REPLAY_QUIET_MILLIS = 1_500;
 
 export class Hub {
   /** @param {import("./store.js").Store} store @param {object} saved what it had loaded @param {object} [env] for `Source` */
@@ -31,6 +35,12 @@ export class Hub {
     this.source = null;
     this.saving = null;
     this.counting = null;
+    /** When the log was last read anew, in the server's milliseconds: what is older is no news. */
+    this.until = saved.until ?? 0;
+    /** What that brought and the history has not taken in yet. @type {import("../types.js").Notice[]} */
+    this.replayed = [];
+    this.place = 0;
+    this.ending = null;
   }
 
   /** Takes in a page. Returns what has to be called with each of its messages. */
@@ -65,16 +75,19 @@ export class Hub {
         this.#saveNow();
         break;
       case "history":
-        port.send({ kind: "history", items: this.history.list(port.seller), reads: this.history.reads });
+        // Copies: a page of this very tab would see them change.
+        port.send({ kind: "history", items: this.history.list(port.seller), reads: { ...this.history.reads } });
         break;
       case "backfill":
         this.#backfill(message.events);
         break;
       case "replay":
+        this.until = message.until;
+        this.place = 0;
         this.#listen(this.sseUrl, "earliest");
         break;
       case "clear":
-        this.history.clear();
+        this.history.clear(port.seller);
         this.#changed();
         this.#all({ kind: "cleared" });
         break;
@@ -107,9 +120,27 @@ export class Hub {
   #event(data, id) {
     const event = JSON.parse(data);
     this.lastId = id;
-    if (!isCheck(event.sellerid)) this.history.add(noticeOf(event));
-    for (const port of this.ports) port.push(event);
+    const at = Date.parse(event.time);
+    if (at < this.until) this.#replay(event, at);
+    else {
+      if (!isCheck(event.sellerid)) this.history.add(noticeOf(event));
+      for (const port of this.ports) port.push(event);
+    }
     this.#changed();
+  }
+
+  /** An event of a replay goes to its place in time. Pages, which have seen it or its effect, are told at the end. */
+  #replay(event, at) {
+    // In order also within a millisecond.
+    this.place = Math.max(this.place + 1, at * 1000);
+    if (!isCheck(event.sellerid)) this.replayed.push({ ...noticeOf(event), seq: this.place });
+    if (this.replayed.length >= REPLAY_BATCH) this.#takeReplayed();
+    clearTimeout(this.ending);
+    this.ending = setTimeout(() => this.#all({ kind: "replayed" }), REPLAY_QUIET_MILLIS);
+  }
+
+  #takeReplayed() {
+    this.history.merge(this.replayed.splice(0));
   }
 
   #moved(id) {
@@ -119,7 +150,7 @@ export class Hub {
   }
 
   #gap(gap) {
-    this.history.add(noticeOfGap(gap, Date.now()));
+    this.history.add(noticeOfGap(gap, Date.now(), this.history.latest()?.at));
     this.#all({ kind: "gap", gap });
     this.#changed();
   }
@@ -127,10 +158,9 @@ export class Hub {
   /** Events that were looked up elsewhere go to their place in time; nobody is told of each. */
   #backfill(events) {
     const older = events
-      .filter((event) => !this.history.ids.has(event.id))
       .filter(({ sellerid }) => !isCheck(sellerid))
       .map((event, i) => ({ ...noticeOf(event), seq: Date.parse(event.time) * 1000 + (events.length - i) }));
-    this.history.merge(older);
+    this.history.merge(older, { asked: true });
     this.#changed();
     this.#all({ kind: "cleared" });
   }
@@ -142,6 +172,7 @@ export class Hub {
   #changed() {
     this.counting ??= setTimeout(() => {
       this.counting = null;
+      this.#takeReplayed();
       for (const port of this.ports) port.send({ kind: "unread", unread: this.history.unread(port.seller), seq: this.history.seq });
     }, UNREAD_MILLIS);
     this.#save();
@@ -154,7 +185,8 @@ export class Hub {
   #saveNow() {
     clearTimeout(this.saving);
     this.saving = null;
-    const state = { lastId: this.lastId, reads: this.history.reads, sseUrl: this.sseUrl };
+    this.#takeReplayed();
+    const state = { lastId: this.lastId, reads: this.history.reads, sseUrl: this.sseUrl, until: this.until };
     const taken = this.history.take();
     // Refused (quota, a closed database): the next time writes it too, or the position would be ahead of the notices.
     this.store.save({ ...taken, state }).catch(() => this.history.giveBack(taken));

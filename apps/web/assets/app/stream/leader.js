@@ -17,6 +17,10 @@ export function joinTabs(hear, hello) {
   /** The hub, when it is here. @type {Map<string, (message: any) => void> | null} */
   let pages = null;
   let connect = null;
+  /** Whether a tab leads, as far as this one knows; what is said while none does waits. */
+  let led = false;
+  /** @type {any[]} */
+  const waiting = [];
 
   const toHub = (from, message) => {
     if (!pages) return;
@@ -28,9 +32,26 @@ export function joinTabs(hear, hello) {
     if (message.kind === "bye") pages.delete(from);
   };
 
+  const speak = (message) => {
+    if (pages) {
+      toHub(me, message);
+      // The others keep to themselves what they have to say, until the next one leads.
+      if (message.kind === "bye") channel.postMessage({ leader: null });
+    } else if (led || message.kind === "hello") channel.postMessage({ from: me, message });
+    else waiting.push(message);
+  };
+
+  const follow = () => {
+    led = true;
+    for (const message of waiting.splice(0)) speak(message);
+  };
+
   channel.onmessage = ({ data }) => {
-    if (data.to === me) hear(data.message);
-    else if (data.leader) hello();
+    if (data.to === me) {
+      hear(data.message);
+      if (!led) follow();
+    } else if (data.leader) hello();
+    else if (data.leader === null) led = false;
     else if (data.from) toHub(data.from, data.message);
   };
 
@@ -40,18 +61,23 @@ export function joinTabs(hear, hello) {
     pages = new Map();
     channel.postMessage({ leader: me });
     hello();
+    follow();
     // Held until the tab is closed.
     await new Promise(() => undefined);
   });
 
-  return (message) => (pages ? toHub(me, message) : channel.postMessage({ from: me, message }));
+  return speak;
 }
 
 function alone(hear, hello) {
   let speak = null;
+  /** @type {any[]} */
+  const waiting = [];
   openHub().then((hub) => {
     speak = hub.connect({ postMessage: (message) => queueMicrotask(() => hear(message)) });
     hello();
+    for (const message of waiting.splice(0)) speak(message);
   });
-  return (message) => speak?.(message);
+  // It is greeted as soon as it is there.
+  return (message) => (speak ? speak(message) : message.kind !== "hello" && waiting.push(message));
 }

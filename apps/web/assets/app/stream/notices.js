@@ -37,8 +37,11 @@ export function noticeOf(event) {
   };
 }
 
-/** Returns the notice of a gap. @param {{reason: string, from: string, to: string}} gap @param {number} now */
-export function noticeOfGap(gap, now) {
+/**
+ * Returns the notice of a gap. `since` is when the last event before it happened, where that is known.
+ * @param {{reason: string, from: string, to: string}} gap @param {number} now @param {string} [since]
+ */
+export function noticeOfGap(gap, now, since) {
   const at = new Date(now).toISOString();
-  return { id: `gap-${now}`, at, kind: "gap", group: "alert", seller: "", productId: "", name: "", data: gap };
+  return { id: `gap-${now}`, at, kind: "gap", group: "alert", seller: "", productId: "", name: "", data: { ...gap, since } };
 }

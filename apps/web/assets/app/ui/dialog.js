@@ -5,6 +5,7 @@
  */
 import { html, useEffect, useRef } from "../html.js";
 import { Button } from "./button.js";
+import { messagesIn } from "./messages.js";
 
 let made = 0;
 
@@ -21,7 +22,9 @@ export function Dialog({ title, drawer, wide, onClose, onSubmit, footer, childre
     ref.current.showModal();
     ref.current.querySelector("[data-first]")?.focus();
     const dialog = ref.current;
+    const giveBack = messagesIn(dialog);
     return () => {
+      giveBack();
       dialog.close();
       // What opened it may be gone, or be another row now.
       if (before?.isConnected) /** @type {HTMLElement} */ (before).focus();

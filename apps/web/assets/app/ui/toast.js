@@ -21,6 +21,7 @@ const LASTS_MILLIS = 6_000;
  * @property {number} [lasts] milliseconds; Infinity stays until it is dismissed
  * @property {() => void} [onGone] called when it leaves, however it does
  * @property {boolean} [quiet] not read aloud
+ * @property {boolean} [passing] told elsewhere too: it makes room for all others, and is not shown where there is none
  */
 
 /** @type {import("../../vendor/signals.js").Signal<Toast[]>} */
@@ -35,9 +36,14 @@ export function showToast(toast) {
   const others = toasts.peek().filter((one) => one.key !== shown.key);
   const place = toasts.peek().findIndex((one) => one.key === shown.key);
   if (place < 0) {
-    // Room is made by what asks nothing.
     while (others.length >= MOST) {
-      const old = others.find((one) => !one.action) ?? others[0];
+      const old = leastOf(others) ?? (shown.action && !shown.passing ? others[0] : null);
+      if (!old && shown.passing) {
+        leave(shown);
+        return shown.key;
+      }
+      // What can still be undone is not cut short by what only tells: that is one more for a while.
+      if (!old) break;
       others.splice(others.indexOf(old), 1);
       leave(old);
     }
@@ -48,6 +54,9 @@ export function showToast(toast) {
   if (!shown.quiet) announce([shown.title, typeof shown.detail === "string" ? shown.detail : ""].filter(Boolean).join(". "));
   return shown.key;
 }
+
+/** Room is made by what is told elsewhere too, then by what asks nothing. @param {Toast[]} shown */
+const leastOf = (shown) => shown.find((one) => one.passing) ?? shown.find((one) => !one.action);
 
 /** Shows what went wrong, as the problem document says it. @param {any} problem @param {Partial<Toast>} [more] */
 export function showProblem(problem, more = {}) {

@@ -6,10 +6,12 @@ import { fetchAll, sumsByKey } from "./series.js";
 const TOP = 10;
 /** Pages of 1,000 figures that a ranking may take; beyond, it is made over all time, which has one for each. */
 const MOST_PAGES = 8;
-/** Pages of a seller's products. */
+/** Pages of them, and of a seller's products. */
 const MOST_PRODUCTS = 20;
 /** @type {Map<string, {name: string, sellerId: string} | null>} */
 const names = new Map();
+/** Of these there are more than are read, of all time; they do not become fewer. @type {Set<string>} */
+const tooMany = new Set();
 
 const aggregates = (query, signal) => analytics("/aggregates", query, { signal });
 const iso = (time) => new Date(time).toISOString();
@@ -20,18 +22,18 @@ const iso = (time) => new Date(time).toISOString();
  * @param {"seller" | "category" | "product"} by
  * @param {{from: number, to: number, whole: boolean}} range `whole`: it has all the data
  * @param {string} whose seller, "" for all @param {AbortSignal} signal
- * @returns {Promise<{rows: Ranked[], allTime: boolean, partial: boolean}>}
+ * @returns {Promise<{rows: Ranked[], allTime: boolean, tooMany: boolean}>} `tooMany`: they were not ranked; a part of them, read in the
+ *   order of their ids, would say nothing
  */
 export async function rank(by, range, whose, signal) {
   const inRange = { window: "day", by, from: iso(range.from), to: iso(range.to) };
   let items = range.whole ? null : await fetchAll(aggregates, inRange, MOST_PAGES, signal);
   const allTime = items === null;
-  let partial = false;
-  if (allTime) {
+  if (allTime && !tooMany.has(by)) {
     items = await fetchAll(aggregates, { window: "all", by }, MOST_PRODUCTS, signal);
-    partial = items === null;
-    items ??= [];
+    if (items === null) tooMany.add(by);
   }
+  if (items === null) return { rows: [], allTime, tooMany: true };
   let sums = sumsByKey(items);
   if (by === "product" && whose) {
     const own = await productsOf(whose, signal);
@@ -43,7 +45,7 @@ export async function rank(by, range, whose, signal) {
     .sort((a, b) => compareDecimals(b.revenue, a.revenue) || a.key.localeCompare(b.key))
     .slice(0, TOP);
   if (by === "product") await nameProducts(rows, signal);
-  return { rows, allTime, partial };
+  return { rows, allTime, tooMany: false };
 }
 
 /** Returns the ids of a seller's products, and learns their names. */

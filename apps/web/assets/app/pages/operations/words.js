@@ -1,5 +1,5 @@
 /** Names and figures of checks in the reader's words. */
-import { compact, count, plural } from "../../format.js";
+import { compact, count, decimal, plural, tenths } from "../../format.js";
 
 export const SERVICES = {
   api: "products and stock",
@@ -29,7 +29,7 @@ export function bytes(n) {
     left /= 1024;
     unit += 1;
   }
-  return `${left < 10 && unit > 0 ? left.toFixed(1) : count(Math.round(left))} ${UNITS[unit]}`;
+  return `${left < 10 && unit > 0 ? tenths(left) : count(Math.round(left))} ${UNITS[unit]}`;
 }
 
 /** Returns a figure of a check: its name, and its value with a unit. @param {string} name @param {number} value */
@@ -41,12 +41,11 @@ export function figure(name, value) {
 
 /** @param {number} n */
 export function seconds(n) {
-  if (n < 10) return `${Number.isInteger(n) ? n : n.toFixed(1)} s`;
-  if (n < 120) return `${Math.round(n)} s`;
+  if (n < 120) return `${n < 10 ? decimal(n) : count(n)} s`;
   if (n < 7_200) return plural(Math.round(n / 60), "minute");
   if (n < 172_800) return plural(Math.round(n / 3_600), "hour");
   return plural(Math.round(n / 86_400), "day");
 }
 
 /** @param {number | undefined} rate a second */
-export const perSecond = (rate) => (rate === undefined ? "–" : `${rate < 10 ? Math.round(rate * 10) / 10 : compact(Math.round(rate))}/s`);
+export const perSecond = (rate) => (rate === undefined ? "–" : `${rate < 10 ? decimal(rate) : compact(Math.round(rate))}/s`);
