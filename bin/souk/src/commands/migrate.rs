@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use souk_migrate::{Deps, Folder, Mapping, MigrateError, Patient, Progress};
-use souk_ports::{Source, SystemClock};
+use souk_ports::{Clock as _, Source, SystemClock};
 use souk_postgres::{ConnectError, PgSource, PostgresConfig};
 
 use crate::cli::{MigrateArgs, MigrateStep, StepArgs};
@@ -23,6 +23,10 @@ mod backup;
 mod prove;
 mod way;
 
+/// Rows that souk is supposed to write in a second: into a folder, as `cargo xtask bench` measures it on two small cores.
+const WRITTEN_INTO_A_FOLDER: f64 = 20_000.0;
+/// And on servers, each of which has a core or two.
+const WRITTEN_ON_SERVERS: f64 = 5_000.0;
 /// The server takes a moment to notice that a killed step is gone.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -156,6 +160,11 @@ impl Step {
         }
     }
 
+    /// Rows that souk is supposed to write in a second.
+    fn written_per_second(&self) -> f64 {
+        if self.settings.distributed.is_some() { WRITTEN_ON_SERVERS } else { WRITTEN_INTO_A_FOLDER }
+    }
+
     fn print(&self, outcome: &(impl Serialize + std::fmt::Display)) {
         if self.json {
             output::print_json(outcome);
@@ -193,7 +202,19 @@ async fn plan(step: Step, table: Option<String>) -> Result<(), Failure> {
         propose(&step, &*source, table.as_deref()).await?;
     }
     let mapping = Mapping::read(&path)?;
-    let plan = with_progress(|line| souk_migrate::plan(&source, &mapping, &step.folder, line)).await?;
+    let plan = with_progress(|line| {
+        souk_migrate::plan(&source, &mapping, &step.folder, step.written_per_second(), line)
+    })
+    .await?;
+    let mut record = step.folder.record()?;
+    record.at(&plan.source);
+    record.begin("plan", SystemClock.now());
+    let told = format!(
+        "{} rows, {} to take over, {} to skip, {} to decide",
+        plan.rows, plan.take, plan.skip, plan.stop
+    );
+    record.end("plan", SystemClock.now(), told);
+    step.folder.keep(&record)?;
     step.print(&plan);
     if plan.ok { Ok(()) } else { Err(Failure::reported()) }
 }
@@ -232,7 +253,10 @@ async fn propose(step: &Step, source: &dyn Source, table: Option<&str>) -> Resul
 async fn rehearse_copy(step: Step) -> Result<(), Failure> {
     let (source, mapping) = (step.source().await?, step.mapping()?);
     let record = step.folder.record()?;
-    let plan = with_progress(|line| souk_migrate::plan(&source, &mapping, &step.folder, line)).await?;
+    let plan = with_progress(|line| {
+        souk_migrate::plan(&source, &mapping, &step.folder, step.written_per_second(), line)
+    })
+    .await?;
     step.print(&plan);
     let from = match record.copy.as_ref().and_then(|copy| copy.after.as_ref()) {
         Some(key) => format!("go on after key {key}"),
