@@ -28,7 +28,7 @@ use crate::{Deps, Folder, Mapping, MigrateError, Progress};
 use backward::Backward;
 use forward::Forward;
 
-pub use finish::finish;
+pub use finish::{Finished, finish};
 pub use state::{BackRecord, DifferencesRecord, Direction, FollowRecord, Following, TurnRecord};
 pub use turn::{Turn, Turned, cut_over, roll_back};
 

@@ -7,7 +7,7 @@ use souk_migrate::{Direction, Following, Mapping, Turn, Way};
 use souk_postgres::PgOutpost;
 use tokio::sync::Notify;
 
-use super::{Step, told, with_progress};
+use super::{Step, backup, told, with_progress};
 use crate::cli::{CutoverArgs, FinishArgs, FollowArgs, RollbackArgs};
 use crate::commands::progress::ProgressLine;
 use crate::failure::Failure;
@@ -97,7 +97,7 @@ pub fn roll_back(args: RollbackArgs) -> Result<(), Failure> {
 /// Finishes.
 ///
 /// # Errors
-/// As every step; `Fault` when a difference is left.
+/// As every step; `Fault` when a difference is left, or souk's stores do not agree.
 pub fn finish(args: FinishArgs) -> Result<(), Failure> {
     let give_up = args.give_up;
     let step = Step::begin(args.args)?;
@@ -106,12 +106,13 @@ pub fn finish(args: FinishArgs) -> Result<(), Failure> {
     }
     step.run(async move |step| {
         let trigger = triggered(&step)?;
-        let comparison = with_way(&step, trigger, async |way| {
-            Ok(with_progress(|line| souk_migrate::finish(way, give_up, line)).await?)
+        let finished = with_way(&step, trigger, async |way| {
+            let audit = async || backup::audited(&step.settings).await;
+            Ok(with_progress(|line| souk_migrate::finish(way, give_up, audit, line)).await?)
         })
         .await?;
-        step.print(&comparison);
-        if !comparison.ok {
+        step.print(&finished);
+        if !finished.ok {
             return Err(Failure::reported());
         }
         eprintln!("nothing of souk is left in {}", step.source.address());
@@ -178,7 +179,7 @@ fn rehearse(step: &Step, wanted: &str) -> Result<(), Failure> {
         ),
         ("finish", Direction::Back | Direction::OneWay) => {
             format!(
-                "would compare everything, and remove the schema souk_capture and its triggers from {old}"
+                "would compare everything, audit {here}, and remove the schema souk_capture and its triggers from {old}"
             )
         }
         (_, Direction::Forward) => {
