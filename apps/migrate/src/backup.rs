@@ -70,6 +70,7 @@ pub async fn back_up(
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Manifest, MigrateError> {
     let mut record = folder.record()?;
+    record.at(&backup.source.place());
     record.begin("backup", now());
     folder.keep(&record)?;
     let outcome = write(backup, into, &now, &mut progress).await;

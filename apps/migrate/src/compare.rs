@@ -23,7 +23,7 @@ use buckets::{Buckets, Slices};
 pub(crate) use settle::{Suspect, settle};
 
 /// Differences that are named; more are counted.
-const NAMED: usize = 100;
+pub(crate) const NAMED: usize = 100;
 
 /// What a comparison found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -107,23 +107,8 @@ fn is_called(table: &SourceTable, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use souk_ports::SourceColumn;
-
     use super::*;
-
-    fn table(columns: &[(&str, &str)]) -> SourceTable {
-        let column = |(name, data_type): &(&str, &str)| SourceColumn {
-            name: (*name).to_owned(),
-            data_type: (*data_type).to_owned(),
-            refers_to: None,
-        };
-        SourceTable {
-            schema: "public".into(),
-            name: "products".into(),
-            columns: columns.iter().map(column).collect(),
-            key: vec!["id".into()],
-        }
-    }
+    use crate::propose::tests::table;
 
     fn mapping(fields: &str) -> Mapping {
         let text = format!(
@@ -136,7 +121,7 @@ mod tests {
         "sellerId = \"t.seller\"\nname = \"t.name\"\nstock = \"t.qty\"\ncreatedAt = \"t.created\"\n";
 
     fn inverse(fields: &str) -> Result<Inverse, MigrateError> {
-        let tables = [table(&[
+        let columns = [
             ("id", "uuid"),
             ("seller", "text"),
             ("name", "character varying(50)"),
@@ -144,7 +129,8 @@ mod tests {
             ("price", "numeric"),
             ("cents", "bigint"),
             ("created", "timestamp without time zone"),
-        ])];
+        ];
+        let tables = [table("products", &columns, &["id"])];
         Inverse::of(&mapping(fields), &KeyType { name: "uuid".into(), is_uuid: true }, &tables)
     }
 

@@ -13,7 +13,7 @@
 //! | [`shadow()`] | answers of both APIs | nothing |
 //! | [`follow()`] | what changes on the side that keeps the products | the other side, the folder |
 //! | [`cut_over()`], [`roll_back()`] | every row and every product | who keeps them, the fence |
-//! | [`finish()`] | every row and every product | takes away what is installed in the source |
+//! | [`finish()`] | every row, every product, souk's stores | takes away what is installed in the source |
 
 mod backup;
 mod check;
@@ -59,8 +59,8 @@ pub use record::{AtWork, CopyRecord, Folder, Record, StepRecord, Waiting};
 pub use shadow::{Example, Fields, Shadow, ShadowConfig, Speed, Until, shadow};
 pub use status::Standing;
 pub use way::{
-    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Pace, ShutRecord, Turn, TurnRecord,
-    Turned, Way, cut_over, finish, follow, roll_back,
+    BackRecord, DifferencesRecord, Direction, Finished, FollowRecord, Following, Pace, ShutRecord, Turn,
+    TurnRecord, Turned, Way, cut_over, finish, follow, roll_back,
 };
 
 /// What the steps work with.

@@ -17,8 +17,8 @@ use crate::{Mapping, MigrateError, Progress};
 
 /// Examples of each kind that are shown; the folder's report has them all.
 const EXAMPLES: usize = 3;
-/// What the write path of the embedded engines takes in a second on a small machine; the source may be slower.
-const TAKEN_PER_SECOND: f64 = 20_000.0;
+/// How often a copy reads everything beside the pass that writes: its comparison reads the source, and souk as fast at least.
+const READ_AGAIN: f64 = 2.0;
 /// The most codes that several rows have which are kept in memory.
 const MOST_SHARED: usize = 100_000;
 /// The report of rows with faults, a JSON object on each line.
@@ -50,6 +50,10 @@ pub struct Plan {
     pub faults: BTreeMap<&'static str, KindCount>,
     /// Seconds that a copy takes, about.
     pub estimated_seconds: f64,
+    /// Rows that this plan has read and judged in a second.
+    pub read_per_second: f64,
+    /// Rows that souk is supposed to write in a second.
+    pub written_per_second: f64,
     /// Whether a copy could begin: nothing is to be decided.
     pub ok: bool,
 }
@@ -86,7 +90,8 @@ pub(crate) async fn judge(
     Ok((mapping.judge(&key).with_shared(shared.examples), query))
 }
 
-/// Judges every row, and writes a report of those with faults into the folder.
+/// Judges every row, and writes a report of those with faults into the folder. How long a copy takes is told from how long
+/// that took, and from the rows that souk is supposed to write in a second.
 ///
 /// # Errors
 /// `Found` when the source does not understand the mapping, `Unreachable` when it cannot be read.
@@ -94,6 +99,7 @@ pub async fn plan(
     source: &Arc<dyn Source>,
     mapping: &Mapping,
     folder: &Folder,
+    written_per_second: f64,
     mut progress: impl FnMut(Progress),
 ) -> Result<Plan, MigrateError> {
     let identity = source.identity().await?;
@@ -133,6 +139,7 @@ pub async fn plan(
         }
         progress(Progress { doing: "rows", done: plan.rows, total: Some(count.rows) });
     }
+    plan.estimate(began.elapsed(), written_per_second);
     if count.without_key > 0 {
         plan.rows += count.without_key;
         plan.note(mapping, "", Fault { kind: FaultKind::KeyMissing, value: None });
@@ -145,9 +152,6 @@ pub async fn plan(
         }
     }
     report.end()?;
-    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    let writing = Duration::from_secs_f64(plan.take as f64 / TAKEN_PER_SECOND);
-    plan.estimated_seconds = began.elapsed().max(writing).as_secs_f64();
     plan.ok = plan.stop == 0;
     Ok(plan)
 }
@@ -178,6 +182,15 @@ pub async fn note_plan(
 }
 
 impl Plan {
+    /// Estimates a copy, which reads while it writes and compares afterwards.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn estimate(&mut self, reading: Duration, written_per_second: f64) {
+        let (reading, writing) = (reading.as_secs_f64(), self.take as f64 / written_per_second);
+        self.estimated_seconds = reading.max(writing) + READ_AGAIN * reading;
+        self.read_per_second = if reading > 0.0 { self.rows as f64 / reading } else { 0.0 };
+        self.written_per_second = written_per_second;
+    }
+
     fn note(&mut self, mapping: &Mapping, key: &str, fault: Fault) {
         let kind = self.faults.entry(fault.kind.name()).or_insert_with(|| KindCount {
             policy: mapping.policies.get(&fault.kind).copied().unwrap_or_default(),
@@ -221,4 +234,21 @@ impl Report {
 
 fn unwritable(path: &std::path::Path, error: &std::io::Error) -> MigrateError {
     MigrateError::Unreachable(format!("{} cannot be written: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_takes_as_long_as_the_slower_side_and_the_comparison() {
+        let estimated = |rows, reading| {
+            let mut plan = Plan { rows, take: rows, ..Plan::default() };
+            plan.estimate(Duration::from_secs(reading), 20_000.0);
+            (plan.estimated_seconds, plan.read_per_second)
+        };
+        assert_eq!(estimated(1_000_000, 5), (60.0, 200_000.0), "souk is the slower one");
+        assert_eq!(estimated(1_000_000, 200), (600.0, 5_000.0), "the source is");
+        assert_eq!(estimated(0, 0), (0.0, 0.0));
+    }
 }

@@ -90,6 +90,7 @@ pub fn propose(
     for (field, names) in NAMES {
         let column = column(table, names);
         let expression = match column {
+            Some(column) if field.ends_with("At") => moment(column),
             Some(column) => expression(tables, column),
             // A key that is no UUID stays findable as the seller's code.
             None if *field == "sku" && !key_is_uuid => format!("t.{}", identifier(key)),
@@ -181,6 +182,20 @@ fn expression(tables: &[SourceTable], column: &SourceColumn) -> String {
     )
 }
 
+/// The column as a moment: a number is one of seconds since 1970, or of milliseconds where as many seconds would be after the
+/// year 5000.
+fn moment(column: &SourceColumn) -> String {
+    let own = format!("t.{}", identifier(&column.name));
+    let data_type = column.data_type.split('(').next().unwrap_or_default();
+    match data_type {
+        "integer" => format!("to_timestamp({own})"),
+        "bigint" | "numeric" | "double precision" => {
+            format!("to_timestamp({own} / CASE WHEN abs({own}) < 100000000000 THEN 1.0 ELSE 1000.0 END)")
+        }
+        _ => own,
+    }
+}
+
 fn plain(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
@@ -199,11 +214,11 @@ fn quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::Mapping;
 
-    fn table(name: &str, columns: &[(&str, &str)], key: &[&str]) -> SourceTable {
+    pub fn table(name: &str, columns: &[(&str, &str)], key: &[&str]) -> SourceTable {
         let column = |(name, data_type): &(&str, &str)| SourceColumn {
             name: (*name).to_owned(),
             data_type: (*data_type).to_owned(),
@@ -279,6 +294,22 @@ mod tests {
             "(SELECT x.name FROM public.categories AS x WHERE x.id = t.category_id)"
         );
         assert_eq!(mapping.fields["lowStockThreshold"], "t.reorder_level");
+    }
+
+    #[test]
+    fn numbers_are_proposed_as_moments() {
+        let typed = |data_type: &str| {
+            let columns = [("id", "uuid"), ("seller", "text"), ("name", "text"), ("price", "numeric")];
+            let more = [("stock", "integer"), ("created", data_type)];
+            let goods = table("goods", &[&columns[..], &more].concat(), &["id"]);
+            Mapping::parse(&propose(&[goods], None, "shop").unwrap().text).unwrap().fields["createdAt"]
+                .clone()
+        };
+        assert_eq!(typed("timestamp without time zone"), "t.created");
+        assert_eq!(typed("integer"), "to_timestamp(t.created)");
+        for wide in ["bigint", "numeric(13,0)", "double precision"] {
+            assert!(typed(wide).starts_with("to_timestamp(t.created / CASE"), "{wide}");
+        }
     }
 
     #[test]

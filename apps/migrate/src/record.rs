@@ -214,6 +214,11 @@ impl Record {
         }
     }
 
+    /// Notes where the source is, for a step that does not work with what the record knows of one.
+    pub fn at(&mut self, place: &str) {
+        self.place.get_or_insert_with(|| place.to_owned());
+    }
+
     /// Binds the record to a source; what it knows of another one is forgotten.
     pub fn of_source(&mut self, id: &str, place: &str) {
         if self.source.as_deref().is_some_and(|known| known != id) {
@@ -250,8 +255,11 @@ mod tests {
         assert_eq!(Folder::look(&path).at_work().unwrap().step, "copy");
         let mut record = folder.record().unwrap();
         assert_eq!(record, Record::default());
+        record.at("postgres://shop@db:5432/app");
+        record.begin("backup", Timestamp::from_millis(4));
         record.of_source("postgres:1:2", "postgres://shop@db:5432/app");
         record.of_target("log-1");
+        assert!(record.steps.contains_key("backup"), "a backup comes before the source is known");
         record.begin("copy", Timestamp::from_millis(5));
         record.copy = Some(CopyRecord { after: Some("7".into()), rows: 7, ..CopyRecord::default() });
         folder.keep(&record).unwrap();

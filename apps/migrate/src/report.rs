@@ -42,7 +42,14 @@ impl fmt::Display for Plan {
             writeln!(f, "every row with a fault is in {REPORT} of the folder")?;
         }
         if self.ok {
-            write!(f, "a copy takes about {:.0} s; next: souk migrate copy", self.estimated_seconds.ceil())
+            writeln!(
+                f,
+                "a copy takes about {:.0} s: this plan has read {:.0} rows a second, and souk is supposed to write {:.0}",
+                self.estimated_seconds.ceil(),
+                self.read_per_second,
+                self.written_per_second
+            )?;
+            write!(f, "next: souk migrate copy")
         } else {
             write!(
                 f,

@@ -29,7 +29,7 @@ use crate::{Deps, Folder, Mapping, MigrateError, Progress};
 use backward::Backward;
 use forward::{Forward, leave};
 
-pub use finish::finish;
+pub use finish::{Finished, finish};
 pub use state::{
     BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Pace, ShutRecord, TurnRecord,
 };

@@ -10,6 +10,7 @@ use souk_domain::EventType;
 mod flags;
 mod migrate;
 mod moving;
+mod places;
 
 pub use flags::{
     AllSettings, AnalyticsSettings, ApiSettings, HasSettings, MigrateSettings, MoveSettings,
@@ -21,6 +22,7 @@ pub use migrate::{
     RollbackArgs, ShadowArgs, StepArgs,
 };
 pub use moving::{Backend, MoveArgs};
+pub use places::{PlaceArgs, clients};
 
 const ABOUT: &str = "A real-time marketplace backend: products, live events, analytics and an archive";
 
@@ -221,15 +223,8 @@ pub struct LoadArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// Where the api is [setting: API_URL] [default: http://localhost:3000]
-    #[arg(long, value_name = "URL")]
-    pub api: Option<String>,
-    /// Where the event stream is [setting: SSE_URL] [default: port 3001 beside the api, or on its port with --monolith]
-    #[arg(long, value_name = "URL")]
-    pub stream: Option<String>,
-    /// Where analytics is [setting: ANALYTICS_URL] [default: port 8080 beside the api, or on its port with --monolith]
-    #[arg(long, value_name = "URL")]
-    pub analytics: Option<String>,
+    #[command(flatten)]
+    pub places: PlaceArgs,
     /// Longest wait of each check
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub timeout: String,

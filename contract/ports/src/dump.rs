@@ -20,8 +20,14 @@ pub trait DatabaseDump: Send + Sync {
     /// `Unavailable` when the server or the tools that dump are not there; `InvalidData` when they refuse, in their words.
     async fn dump(&self, file: &Path, told: &mut (dyn FnMut(u64) + Send)) -> Result<Dumped, PortError>;
 
+    /// Tells whether a dump could be tried out here, before anything is done for it.
+    ///
+    /// # Errors
+    /// `InvalidData` with the right that is missing, `Unavailable` when the server or its tools are not there.
+    async fn check_try_out(&self) -> Result<(), PortError>;
+
     /// Restores `file` into a new database of this server, looks what is in it, and drops it again, after a failure, too,
-    /// unless it is to be kept.
+    /// unless it is to be kept. Drops those of its kind that were left by a process that was killed.
     ///
     /// # Errors
     /// As [`DatabaseDump::dump`].

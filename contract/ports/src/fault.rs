@@ -52,6 +52,12 @@ pub const BACKUP_CRASH_POINTS: &[&str] = &[
     "migrate.backed-up",
 ];
 
+/// The crash points of `souk migrate restore`.
+pub const RESTORE_CRASH_POINTS: &[&str] = &[
+    // a dump is restored into its scratch database, which is not dropped.
+    "migrate.restored",
+];
+
 /// The crash points of the steps after it, while both systems run.
 pub const TURNING_CRASH_POINTS: &[&str] = &[
     // follow: changes are known, nothing of them is taken.
@@ -124,17 +130,22 @@ pub fn hurried() -> bool {
 ///
 /// # Panics
 /// When `name` is not among [`CRASH_POINTS`], [`MIGRATION_CRASH_POINTS`], [`BACKUP_CRASH_POINTS`],
-/// [`TURNING_CRASH_POINTS`] or [`MOVE_CRASH_POINTS`].
+/// [`RESTORE_CRASH_POINTS`], [`TURNING_CRASH_POINTS`] or [`MOVE_CRASH_POINTS`].
 #[cfg(debug_assertions)]
 pub fn crash_point(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static VISITS: AtomicU64 = AtomicU64::new(0);
-    let known =
-        [CRASH_POINTS, MIGRATION_CRASH_POINTS, BACKUP_CRASH_POINTS, TURNING_CRASH_POINTS, MOVE_CRASH_POINTS]
-            .iter()
-            .any(|all| all.contains(&name));
+    let all = [
+        CRASH_POINTS,
+        MIGRATION_CRASH_POINTS,
+        BACKUP_CRASH_POINTS,
+        RESTORE_CRASH_POINTS,
+        TURNING_CRASH_POINTS,
+        MOVE_CRASH_POINTS,
+    ];
+    let known = all.iter().any(|all| all.contains(&name));
     assert!(known, "{name} is not among the crash points");
     let chosen = CHOSEN.get_or_init(|| {
         let text = std::env::var("SOUK_CRASH_AT").ok()?;

@@ -30,12 +30,14 @@ pub mod moving;
 pub mod planted;
 mod shop;
 mod wait;
+mod write_rate;
 
 pub use fixture::{Destination, Fixture, SeededIds, Setup, TestClock};
 pub use history::{Fold, fold_log};
 pub use make::Dice;
 pub use shop::{Logged, Shop};
 pub use wait::{DEADLINE, eventually, within};
+pub use write_rate::print_write_rate;
 
 /// Expands to one test for each named promise of a module.
 #[doc(hidden)]

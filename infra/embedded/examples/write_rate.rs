@@ -1,67 +1,11 @@
 //! Measures the write path without HTTP: `cargo run --release -p souk-embedded --example write_rate [WRITERS] [SECONDS]`.
-//!
-//! Each writer creates products one after another and waits for each commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use souk_domain::{
-    Adjustment, Category, Command, Delta, Name, NewProduct, Precondition, ProductId, Reason, Replacement,
-    SellerId, Stock,
-};
+use souk_conformance::print_write_rate;
 use souk_embedded::{Embedded, EmbeddedConfig};
-use souk_ports::{Catalog, IdGenerator, RandomIds, SystemClock, UnitOfWork};
-
-fn create(id: ProductId) -> Command {
-    Command::Create(NewProduct {
-        id,
-        seller_id: SellerId::new("seller1").expect("valid"),
-        fields: Replacement {
-            sku: None,
-            name: Name::new("Test Product").expect("valid"),
-            description: None,
-            category: Category::default(),
-            price: "99.99".parse().expect("valid"),
-            stock: Stock::new(1_000_000).expect("valid"),
-            low_stock_threshold: None,
-        },
-    })
-}
-
-fn sell(id: ProductId) -> Command {
-    let adjustment =
-        Adjustment::new(Delta::new(-1).expect("not 0"), Reason::Sale).expect("a sale is negative");
-    Command::AdjustStock { id, precondition: Precondition::None, adjustment }
-}
-
-async fn rate(
-    catalog: Arc<dyn Catalog>,
-    writers: usize,
-    time: Duration,
-    make: impl Fn(usize, u64) -> Command + Send + Sync + 'static,
-) -> f64 {
-    let (done, make) = (Arc::new(AtomicU64::new(0)), Arc::new(make));
-    let end = Instant::now() + time;
-    let tasks: Vec<_> = (0..writers)
-        .map(|writer| {
-            let (catalog, done, make) = (catalog.clone(), done.clone(), make.clone());
-            tokio::spawn(async move {
-                let mut step = 0;
-                while Instant::now() < end {
-                    let unit = UnitOfWork { commands: vec![make(writer, step)], idempotency: None };
-                    catalog.execute(unit).await.expect("the write is accepted");
-                    done.fetch_add(1, Ordering::Relaxed);
-                    step += 1;
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.expect("a writer does not panic");
-    }
-    done.load(Ordering::Relaxed) as f64 / time.as_secs_f64()
-}
+use souk_ports::{RandomIds, SystemClock};
 
 #[tokio::main]
 async fn main() {
@@ -72,21 +16,6 @@ async fn main() {
     let embedded =
         Embedded::open(&EmbeddedConfig::new(dir.path()), Arc::new(SystemClock), Arc::new(RandomIds))
             .expect("the folder opens");
-    let creates =
-        rate(embedded.catalog(), writers, time, |_, _| create(ProductId(RandomIds.next_id()))).await;
-    println!("{writers} writers: {creates:.0} creates/s");
-    let products: Vec<ProductId> = (0..1000).map(|_| ProductId(RandomIds.next_id())).collect();
-    for id in &products {
-        embedded
-            .catalog()
-            .execute(UnitOfWork { commands: vec![create(*id)], idempotency: None })
-            .await
-            .expect("created");
-    }
-    let sales = rate(embedded.catalog(), writers, time, move |writer, step| {
-        sell(products[(writer * 31 + step as usize * 7) % products.len()])
-    })
-    .await;
-    println!("{writers} writers: {sales:.0} sales/s over 1,000 products");
+    print_write_rate(&format!("{writers} writers"), embedded.catalog(), writers, time).await;
     embedded.close().await;
 }

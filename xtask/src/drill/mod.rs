@@ -130,7 +130,7 @@ impl Drill {
     /// Plan, backup, copy, over, back, over, and the end.
     fn through(&mut self) -> anyhow::Result<()> {
         let (plan, decided) = self.operator.plan()?;
-        self.report.step("plan", &plan, format!("{decided} kinds of faults decided"));
+        self.report.step("plan", &plan, format!("kinds of faults decided: {decided}"));
         let backup = self.operator.step("backup", &["--into", "backup"])?;
         self.report.step(
             "backup",

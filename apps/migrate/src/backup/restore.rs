@@ -107,6 +107,7 @@ async fn prove(
     keep: bool,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Proof, MigrateError> {
+    server.check_try_out().await?;
     let files = manifest.files.len() as u64;
     let damage = manifest.damage(from, |done| {
         progress(Progress { doing: "checksums compared:", done, total: Some(files) });

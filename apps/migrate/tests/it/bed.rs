@@ -120,7 +120,7 @@ impl Bed {
     }
 
     pub async fn plan(&self, mapping: &Mapping) -> Result<Plan, MigrateError> {
-        plan(&self.deps.source, mapping, &self.folder, |_| {}).await
+        plan(&self.deps.source, mapping, &self.folder, 20_000.0, |_| {}).await
     }
 
     pub async fn copy(&self, mapping: &Mapping) -> Result<Copied, MigrateError> {

@@ -34,6 +34,28 @@ async fn any_shops_table_is_read_with_names_from_other_tables() {
 }
 
 #[tokio::test]
+async fn moments_may_be_numbers_of_seconds_or_milliseconds() {
+    let bed = Bed::new(
+        "CREATE TABLE goods (id UUID PRIMARY KEY, seller TEXT, name TEXT, price INT, stock INT, created BIGINT, \
+         modified DOUBLE PRECISION); INSERT INTO goods VALUES \
+         (gen_random_uuid(), 's', 'seconds', 1, 9, 1577836800, 1577836801.5), \
+         (gen_random_uuid(), 's', 'millis', 1, 9, 1577836800123, 1577836801500), \
+         (gen_random_uuid(), 's', 'nothing', 1, 9, NULL, 'infinity')",
+    )
+    .await;
+    let copied = bed.copy(&bed.mapping("").await).await.unwrap();
+    assert!(copied.comparison.ok, "{}", copied.comparison);
+    let products = bed.products().await;
+    let times = |name: &str| {
+        let product = products.values().find(|product| product.name.as_str() == name).unwrap();
+        (product.created_at.millis(), product.updated_at.millis())
+    };
+    assert_eq!(times("seconds"), (1_577_836_800_000, 1_577_836_801_500));
+    assert_eq!(times("millis"), (1_577_836_800_123, 1_577_836_801_500));
+    assert_eq!(times("nothing").0, 0, "without a time, the beginning of time");
+}
+
+#[tokio::test]
 async fn pages_hold_every_row_once_in_the_order_of_the_key() {
     let bed = Bed::new(
         "CREATE TABLE t (k TEXT PRIMARY KEY); INSERT INTO t SELECT n::text FROM generate_series(1, 999) AS n",

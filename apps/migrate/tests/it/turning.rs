@@ -10,7 +10,7 @@ use souk_domain::{
     Category, Command, Name, NewProduct, Patch, Precondition, Price, ProductId, Replacement, SellerId, Sku,
     Stock,
 };
-use souk_migrate::{Direction, MigrateError, Turn, cut_over, finish};
+use souk_migrate::{Direction, Judgement, MigrateError, Turn, cut_over, finish};
 use souk_ports::{ExecuteError, Keeper, UnitOfWork, WayBack as _};
 use uuid::Uuid;
 
@@ -327,14 +327,23 @@ async fn a_cut_over_without_a_way_back_says_so_and_finish_leaves_nothing_behind(
     bed.follow_while(&mapping, bed.settled(&mapping)).await.1.unwrap();
     let Err(MigrateError::Found(text)) = bed.cut_over(&mapping).await else { panic!("not refused") };
     assert!(text.contains("--one-way"), "{text}");
-    let early = finish(&bed.way(&mapping), false, |_| {}).await;
+    let early = finish(&bed.way(&mapping), false, agreeing, |_| {}).await;
     assert!(matches!(early, Err(MigrateError::Usage(_))), "{early:?}");
     let turned =
         cut_over(&bed.way(&mapping), Turn { one_way: true, ..TURN }, pending(), |_| {}).await.unwrap();
     assert!(turned.ok && turned.one_way, "{turned}");
     let back = bed.roll_back(&mapping).await;
     assert!(matches!(back, Err(MigrateError::Usage(_))), "{back:?}");
-    assert!(finish(&bed.way(&mapping), false, |_| {}).await.unwrap().ok);
+    // What is sold from now on is in souk alone, which is told and not passed over.
+    let id = *bed.products().await.keys().next().unwrap();
+    bed.deps.catalog.execute(unit(set_stock(id, 5))).await.unwrap();
+    let refused = finish(&bed.way(&mapping), false, agreeing, |_| {}).await.unwrap();
+    let compared = refused.comparison.as_ref().unwrap();
+    assert_eq!((refused.ok, compared.rows, compared.differences), (false, 300, 1), "{refused}");
+    assert!(refused.to_string().contains("as it was at the cut-over"), "{refused}");
+    assert_ne!(bed.folder.record().unwrap().direction, Direction::Finished);
+    let finished = finish(&bed.way(&mapping), true, agreeing, |_| {}).await.unwrap();
+    assert!(finished.ok && finished.comparison.is_some_and(|it| it.differences == 1));
     let left: i64 = bed
         .one(
             "SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal) + \
@@ -344,6 +353,37 @@ async fn a_cut_over_without_a_way_back_says_so_and_finish_leaves_nothing_behind(
     assert_eq!(left, 0);
     assert_eq!(bed.folder.record().unwrap().direction, Direction::Finished);
     assert_eq!(bed.deps.catalog.keeper().await.unwrap(), Keeper::Souk);
+}
+
+async fn agreeing() -> Judgement {
+    Judgement { ok: true, detail: "0 differences".to_owned() }
+}
+
+/// The end is looked at once more, both sides and souk's own; what is found stops it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_with_a_difference_or_with_stores_that_do_not_agree_is_refused() {
+    let bed = Bed::monolith(60).await;
+    let mapping = bed.mapping("").await;
+    bed.copy(&mapping).await.unwrap();
+    assert!(bed.cut_over(&mapping).await.unwrap().ok);
+    let way = bed.way(&mapping);
+    let disagreeing = async || Judgement { ok: false, detail: "1 difference".to_owned() };
+    let refused = finish(&way, false, disagreeing, |_| {}).await.unwrap();
+    assert!(!refused.ok && refused.comparison.as_ref().unwrap().ok, "{refused}");
+    assert!(refused.to_string().contains("`souk audit` names"), "{refused}");
+    // What souk did not write there, and nobody else may.
+    bed.run("SET souk.migration = 'on'; UPDATE products SET quantity = 77 WHERE name = 'Product 3'; RESET souk.migration")
+        .await;
+    let refused = finish(&way, false, agreeing, |_| {}).await.unwrap();
+    assert_eq!((refused.ok, refused.comparison.as_ref().unwrap().differences), (false, 1), "{refused}");
+    is_refused_by_the_fence(&bed).await;
+    // A sale on its way is no difference: it is written back.
+    bed.run("SET souk.migration = 'on'; UPDATE products SET quantity = 8 WHERE name = 'Product 3'; RESET souk.migration")
+        .await;
+    bed.deps.catalog.execute(unit(set_stock(id_of(&bed, "Product 4").await, 6))).await.unwrap();
+    let finished = finish(&way, false, agreeing, |_| {}).await.unwrap();
+    assert!(finished.ok, "{finished}");
+    assert_eq!(bed.one::<i32>("SELECT quantity FROM products WHERE name = 'Product 4'").await, 6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

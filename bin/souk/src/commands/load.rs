@@ -1,15 +1,14 @@
 //! `souk load`: replays a shop's transactions and proves that nothing was lost.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
 use souk_load::{LoadConfig, LoadError};
 
-use crate::cli::LoadArgs;
+use crate::cli::{LoadArgs, clients};
 use crate::commands::runtime;
 use crate::failure::Failure;
 use crate::output;
-use crate::settings::{Flag, Layers, Role, Settings};
+use crate::settings::Settings;
 
 /// Replays, proves and prints the verdict.
 ///
@@ -17,18 +16,12 @@ use crate::settings::{Flag, Layers, Role, Settings};
 /// `Fault` when the proof found one, `Usage` for settings and unreadable transactions, `Unreachable` when a service
 /// cannot be reached.
 pub fn run(args: LoadArgs) -> Result<(), Failure> {
-    let flags = [
+    let given = [
         ("API_URL", "api", &args.api),
         ("SSE_URL", "stream", &args.stream),
         ("ANALYTICS_URL", "analytics", &args.analytics),
     ];
-    let flags: BTreeMap<&'static str, Flag> = flags
-        .into_iter()
-        .filter_map(|(setting, name, value)| {
-            Some((setting, Flag { name: name.to_owned(), value: value.clone()? }))
-        })
-        .collect();
-    let settings = Settings::load(&Layers::of_process(flags, args.env_file.clone()), Role::Clients)?;
+    let settings = clients(given, args.env_file.clone())?;
     for warning in &settings.warnings {
         eprintln!("warning: {warning}");
     }

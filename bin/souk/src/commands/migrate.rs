@@ -24,6 +24,10 @@ mod prove;
 mod rehearse;
 mod way;
 
+/// Rows that souk is supposed to write in a second: into a folder, as `cargo xtask bench` measures it on two small cores.
+const WRITTEN_INTO_A_FOLDER: f64 = 20_000.0;
+/// And on servers, each of which has a core or two.
+const WRITTEN_ON_SERVERS: f64 = 5_000.0;
 /// The server takes a moment to notice that a killed step is gone.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -169,6 +173,11 @@ impl Step {
         }
     }
 
+    /// Rows that souk is supposed to write in a second.
+    fn written_per_second(&self) -> f64 {
+        if self.settings.distributed.is_some() { WRITTEN_ON_SERVERS } else { WRITTEN_INTO_A_FOLDER }
+    }
+
     fn print(&self, outcome: &(impl Serialize + std::fmt::Display)) {
         if self.json {
             output::print_json(outcome);
@@ -206,7 +215,10 @@ async fn plan(step: Step, table: Option<String>) -> Result<(), Failure> {
         propose(&step, &*source, table.as_deref()).await?;
     }
     let (mapping, began) = (Mapping::read(&path)?, SystemClock.now());
-    let plan = with_progress(|line| souk_migrate::plan(&source, &mapping, &step.folder, line)).await?;
+    let plan = with_progress(|line| {
+        souk_migrate::plan(&source, &mapping, &step.folder, step.written_per_second(), line)
+    })
+    .await?;
     souk_migrate::note_plan(&source, &step.folder, &plan, began, SystemClock.now()).await?;
     step.print(&plan);
     if plan.ok { Ok(()) } else { Err(Failure::reported()) }
@@ -246,7 +258,10 @@ async fn propose(step: &Step, source: &dyn Source, table: Option<&str>) -> Resul
 async fn rehearse_copy(step: Step) -> Result<(), Failure> {
     let (source, mapping) = (step.reading().await?, step.mapping()?);
     let record = step.folder.record()?;
-    let plan = with_progress(|line| souk_migrate::plan(&source, &mapping, &step.folder, line)).await?;
+    let plan = with_progress(|line| {
+        souk_migrate::plan(&source, &mapping, &step.folder, step.written_per_second(), line)
+    })
+    .await?;
     step.print(&plan);
     let from = match record.copy.as_ref().and_then(|copy| copy.after.as_ref()) {
         Some(key) => format!("go on after key {key}"),

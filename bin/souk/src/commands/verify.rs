@@ -1,6 +1,5 @@
 //! `souk verify`: follows a product through every service, and says of each step whether it works.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ use crate::commands::runtime;
 use crate::failure::Failure;
 use crate::lifecycle::Signals;
 use crate::output;
+use crate::settings::Settings;
 use crate::settings::value::{Kind, Value};
-use crate::settings::{Flag, Layers, Role, Settings};
 
 /// Shortest wait that means anything: an answer takes its time on a busy machine.
 const SHORTEST_TIMEOUT_MS: u64 = 100;
@@ -23,18 +22,7 @@ const SHORTEST_TIMEOUT_MS: u64 = 100;
 /// # Errors
 /// `Fault` when something does not work, `Usage` for settings, `Unreachable` when a service cannot be reached.
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
-    let flags = [
-        ("API_URL", "api", &args.api),
-        ("SSE_URL", "stream", &args.stream),
-        ("ANALYTICS_URL", "analytics", &args.analytics),
-    ];
-    let flags: BTreeMap<&'static str, Flag> = flags
-        .into_iter()
-        .filter_map(|(setting, name, value)| {
-            Some((setting, Flag { name: name.to_owned(), value: value.clone()? }))
-        })
-        .collect();
-    let settings = Settings::load(&Layers::of_process(flags, args.env_file.clone()), Role::Clients)?;
+    let settings = args.places.settings(args.env_file.clone())?;
     for warning in &settings.warnings {
         eprintln!("warning: {warning}");
     }

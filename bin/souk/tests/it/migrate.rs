@@ -123,6 +123,9 @@ fn a_shop_is_planned_copied_compared_and_audited() {
     let plan = shop.done(&["plan"]);
     assert!(plan.stderr.contains("proposed a mapping of public.products"), "{plan:?}");
     assert!(plan.stdout.contains("3000 to take over, 0 to skip, 0 to decide"), "{plan:?}");
+    assert!(plan.stdout.contains("souk is supposed to write 20000\nnext: souk migrate copy"), "{plan:?}");
+    let status = run_souk(shop.path(), &["migrate", "status"], &[]).stdout;
+    assert!(status.contains("plan: 3000 rows, 3000 to take over"), "{status}");
     let rehearsed = shop.done(&["copy", "--dry-run"]);
     assert!(rehearsed.stderr.contains("would begin at the first key"), "{rehearsed:?}");
     assert!(!shop.path().join("souk-data").exists(), "a rehearsal touches nothing");
@@ -136,6 +139,7 @@ fn a_shop_is_planned_copied_compared_and_audited() {
     let status = run_souk(shop.path(), &["migrate", "status", "--json"], &[]).json();
     assert_eq!(status["copy"]["complete"], true, "{status}");
     assert!(status["steps"]["copy"]["outcome"].as_str().is_some_and(|text| text.contains("0 differences")));
+    assert!(status["steps"]["plan"].is_object(), "{status}");
     // The source alone decides.
     shop.sql("UPDATE products SET quantity = quantity + 1 WHERE name = 'Product 5'");
     let differs = shop.step(&["compare"], &[]);

@@ -9,17 +9,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use souk_ports::{DatabaseDump, Dumped, ErrorKind, PortError, TriedOut, fault};
 use tokio_postgres::{Client, Error};
-use uuid::Uuid;
 
 use crate::config::PostgresConfig;
 use crate::connect::{ConnectError, Server};
 use crate::source::fault as explain;
 
+mod scratch;
 mod tables;
 mod tools;
 
 use tables::{TABLES, digest, relation};
 use tools::{Tool, environment, run};
+
+/// Missing rights that are named; more are counted.
+const MISSING_SHOWN: usize = 10;
 
 /// A Postgres database and the tools for it.
 pub struct PgDump {
@@ -107,9 +110,37 @@ impl PgDump {
         args.push("--dbname".to_owned());
         args.push(scratch.database().to_owned());
         args.push(file.display().to_string());
-        run(tool, &args, &environment(scratch), None, &mut |_| {}).await?;
+        // Open from the beginning to the end: a database that is in use is nobody's to drop.
         let client = self.connect(scratch).await?;
+        run(tool, &args, &environment(scratch), None, &mut |_| {}).await?;
         self.survey(&client).await
+    }
+
+    async fn tool_to_restore(&self, client: &Client) -> Result<Tool, PortError> {
+        let about = client.query_one(tables::ABOUT, &[]).await.map_err(|error| self.fault(&error))?;
+        Tool::find("pg_restore", about.get(0))
+    }
+
+    /// Names the rights that are missing, before a tool stumbles over the first of them.
+    async fn check_rights(&self, client: &Client) -> Result<(), PortError> {
+        let given: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&self.schema, &self.only];
+        let rows = client.query(tables::MISSING, given).await.map_err(|error| self.fault(&error))?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rest = match rows.len().saturating_sub(MISSING_SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let grants: Vec<String> = rows.iter().take(MISSING_SHOWN).map(|row| row.get(0)).collect();
+        Err(PortError::new(
+            ErrorKind::InvalidData,
+            format!(
+                "{} has what this user may not read: {}{rest}; or take some tables alone by --table",
+                self.place(),
+                grants.join("; ")
+            ),
+        ))
     }
 }
 
@@ -128,6 +159,7 @@ impl DatabaseDump for PgDump {
         client.batch_execute(tables::BEGIN).await.map_err(|error| self.fault(&error))?;
         let snapshot = client.query_one("SELECT pg_export_snapshot()", &[]).await;
         let snapshot: String = snapshot.map_err(|error| self.fault(&error))?.get(0);
+        self.check_rights(&client).await?;
         let tables = self.survey(&client).await?;
         self.check_tables(&tables)?;
         let mut args = vec!["--format=custom".to_owned(), "--no-password".to_owned()];
@@ -154,40 +186,34 @@ impl DatabaseDump for PgDump {
         })
     }
 
-    async fn try_out(&self, file: &Path, dumped: &Dumped, keep: bool) -> Result<TriedOut, PortError> {
+    async fn check_try_out(&self) -> Result<(), PortError> {
         let client = self.connect(&self.config).await?;
-        let about = client.query_one(tables::ABOUT, &[]).await.map_err(|error| self.fault(&error))?;
-        let tool = Tool::find("pg_restore", about.get(0))?;
-        let database = format!("souk_restore_{}", &Uuid::now_v7().simple().to_string()[..20]);
-        let [encoding, collate, ctype] = &dumped.text;
-        let make = |collate: &str, ctype: &str| {
-            format!(
-                "CREATE DATABASE {database} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}",
-                literal(encoding),
-                literal(collate),
-                literal(ctype)
-            )
-        };
-        let mut made = client.batch_execute(&make(collate, ctype)).await;
-        if made.as_ref().is_err_and(|error| error.code().is_some_and(|code| code.code() == "22023")) {
-            // Another server may not have the locale; rows and their digests do not depend on it.
-            made = client.batch_execute(&make("C", "C")).await;
-        }
-        made.map_err(|error| match error.code().map(tokio_postgres::error::SqlState::code) {
-            Some("42501") => PortError::new(
+        self.tool_to_restore(&client).await?;
+        match scratch::may_not_make(&client).await.map_err(|error| self.fault(&error))? {
+            None => Ok(()),
+            Some(user) => Err(PortError::new(
                 ErrorKind::InvalidData,
                 format!(
-                    "a scratch database cannot be made at {}: ALTER ROLE … CREATEDB, or try the backup on another server with --into",
+                    "a scratch database cannot be made at {}: let an administrator say ALTER ROLE {user} CREATEDB, or restore \
+                     on another server by --into",
                     self.place()
                 ),
-            ),
-            _ => self.fault(&error),
-        })?;
+            )),
+        }
+    }
+
+    async fn try_out(&self, file: &Path, dumped: &Dumped, keep: bool) -> Result<TriedOut, PortError> {
+        let client = self.connect(&self.config).await?;
+        let tool = self.tool_to_restore(&client).await?;
+        scratch::drop_stale(&client).await.map_err(|error| self.fault(&error))?;
+        let database = scratch::name(keep);
+        scratch::make(&client, &database, &dumped.text).await.map_err(|error| self.fault(&error))?;
         let tables = self.restored(&tool, file, &self.config.with_database(&database)).await;
+        fault::crash_point("migrate.restored");
         if !keep {
             let drop = client.batch_execute(&format!("DROP DATABASE {database} WITH (FORCE)")).await;
             if let Err(error) = drop {
-                tracing::warn!(error = %error, database, "the scratch database is left behind: drop it by hand");
+                tracing::warn!(error = %error, database, "the scratch database is left behind for the next restore to drop");
                 tables.as_ref().map_err(|error| PortError::new(error.kind(), error.message()))?;
                 return Err(self.fault(&error));
             }
@@ -198,8 +224,4 @@ impl DatabaseDump for PgDump {
 
 fn refused(error: ConnectError) -> PortError {
     PortError::new(ErrorKind::Unavailable, error.to_string())
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::StepArgs;
+use crate::cli::PlaceArgs;
 use crate::settings::value::duration;
 
 #[derive(Debug, clap::Args)]
@@ -54,15 +55,8 @@ Exit code 1 when a criterion does not hold.")]
 pub struct CheckArgs {
     #[command(flatten)]
     pub args: StepArgs,
-    /// Where the api is [setting: API_URL] [default: http://localhost:3000]
-    #[arg(long, value_name = "URL")]
-    pub api: Option<String>,
-    /// Where the event stream is [setting: SSE_URL] [default: port 3001 beside the api, or on its port with --monolith]
-    #[arg(long, value_name = "URL")]
-    pub stream: Option<String>,
-    /// Where analytics is [setting: ANALYTICS_URL] [default: port 8080 beside the api, or on its port with --monolith]
-    #[arg(long, value_name = "URL")]
-    pub analytics: Option<String>,
+    #[command(flatten)]
+    pub places: PlaceArgs,
     /// Where the old API is: souk has to say the same, and to be as fast
     #[arg(long, value_name = "URL")]
     pub old: Option<String>,

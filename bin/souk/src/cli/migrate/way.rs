@@ -74,12 +74,13 @@ pub struct RollbackArgs {
 Example:
   souk migrate finish --source-file source.url
 
-Compares once more, and removes the schema souk_capture and its triggers, the fence included: see to it before that nothing \
-of the old system is left that would write there. Exit code 1 when there is a difference: then everything stays.")]
+Compares once more, audits souk's own stores, and removes the schema souk_capture and its triggers, the fence included: see \
+to it before that nothing of the old system is left that would write there. Exit code 1 when there is a difference: then \
+everything stays.")]
 pub struct FinishArgs {
     #[command(flatten)]
     pub args: StepArgs,
-    /// Before a cut-over: gives the migration up
+    /// Gives the migration up before a cut-over; after one removes everything though there are differences
     #[arg(long)]
     pub give_up: bool,
     /// Says what it would do, and does nothing

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use souk_migrate::{Backup, Judgement, MigrateError, Own};
+use souk_migrate::{Backup, Judgement, Own};
 use souk_ports::{Clock as _, SystemClock};
 use souk_postgres::PgDump;
 
@@ -94,7 +94,10 @@ pub fn restore(args: RestoreArgs) -> Result<(), Failure> {
     let step = Step::begin(args, "restore")?;
     step.run(async move |step| {
         let server = PgDump::new(&step.source, Vec::new());
-        let own = async |folder: &Path| audited(&step.settings, folder).await;
+        let own = async |folder: &Path| {
+            let folder = PathBuf::from(folder);
+            Ok(audited(&Settings { distributed: None, data_dir: folder, ..step.settings.clone() }).await)
+        };
         let proof = with_progress(|line| {
             souk_migrate::restore(&from, server, own, keep, &step.folder, || SystemClock.now(), line)
         })
@@ -104,11 +107,10 @@ pub fn restore(args: RestoreArgs) -> Result<(), Failure> {
     })
 }
 
-/// Audits the files of a backup where they lie.
-async fn audited(settings: &Settings, folder: &Path) -> Result<Judgement, MigrateError> {
-    let there = Settings { distributed: None, data_dir: PathBuf::from(folder), ..settings.clone() };
-    match audit::audit(&there, None, false).await {
-        Ok(report) => Ok(Judgement {
+/// Audits an installation where it is.
+pub(super) async fn audited(settings: &Settings) -> Judgement {
+    match audit::audit(settings, None, false).await {
+        Ok(report) => Judgement {
             ok: report.ok,
             detail: format!(
                 "audited, {} products, {} events, {} differences",
@@ -116,9 +118,9 @@ async fn audited(settings: &Settings, folder: &Path) -> Result<Judgement, Migrat
                 report.events,
                 report.checks.iter().map(|check| check.differences).sum::<u64>()
             ),
-        }),
+        },
         Err(Failure::Unreachable(text) | Failure::Usage(text) | Failure::Fault(text)) => {
-            Ok(Judgement { ok: false, detail: text })
+            Judgement { ok: false, detail: text }
         }
     }
 }

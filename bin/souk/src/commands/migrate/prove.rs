@@ -1,6 +1,5 @@
 //! `souk migrate shadow` and `check`: does souk do what the old system did, and what was promised?
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,10 +9,9 @@ use souk_ports::Keeper;
 use souk_verify::{Report, Status, StepName, VerifyConfig};
 
 use super::{Step, with_progress};
-use crate::cli::{CheckArgs, ShadowArgs, StepArgs};
+use crate::cli::{CheckArgs, ShadowArgs, clients};
 use crate::commands::{audit, verify};
 use crate::failure::Failure;
-use crate::settings::{Flag, Layers, Role, Settings};
 use crate::wiring::Target;
 
 /// Pairs of requests that a check makes to both APIs.
@@ -27,7 +25,7 @@ const KEPT: &str = "the old system keeps the products until the cut-over, and so
 /// As every step; `Fault` when something differs.
 pub fn shadow(args: ShadowArgs) -> Result<(), Failure> {
     let ShadowArgs { args, old, new, fields, requests, lasting } = args;
-    let clients = clients(&args, [("API_URL", "new", &new)])?;
+    let clients = clients([("API_URL", "new", &new)], args.settings.env_file.clone())?;
     let config = ShadowConfig {
         old,
         new: clients.api_url,
@@ -50,32 +48,13 @@ fn read(fields: Option<&Path>) -> Result<Fields, Failure> {
     Ok(fields.map(Fields::read).transpose()?.unwrap_or_default())
 }
 
-/// Where the services are: a matter of those who talk to them.
-fn clients<const N: usize>(
-    args: &StepArgs,
-    given: [(&'static str, &str, &Option<String>); N],
-) -> Result<Settings, Failure> {
-    let flags: BTreeMap<&'static str, Flag> = given
-        .into_iter()
-        .filter_map(|(setting, name, value)| {
-            Some((setting, Flag { name: name.to_owned(), value: value.clone()? }))
-        })
-        .collect();
-    Ok(Settings::load(&Layers::of_process(flags, args.settings.env_file.clone()), Role::Clients)?)
-}
-
 /// Checks every criterion.
 ///
 /// # Errors
 /// `Fault` when one does not hold, `Usage` for settings.
 pub fn check(args: CheckArgs) -> Result<(), Failure> {
-    let CheckArgs { args, api, stream, analytics, old, fields, reads_within, timeout } = args;
-    let given = [
-        ("API_URL", "api", &api),
-        ("SSE_URL", "stream", &stream),
-        ("ANALYTICS_URL", "analytics", &analytics),
-    ];
-    let config = verify::config(&clients(&args, given)?, timeout);
+    let CheckArgs { args, places, old, fields, reads_within, timeout } = args;
+    let config = verify::config(&places.settings(args.settings.env_file.clone())?, timeout);
     let fields = read(fields.as_deref())?;
     Step::look(args)?.run(async move |step| {
         let direction = step.folder.record()?.direction;
@@ -129,7 +108,9 @@ async fn lost(step: &Step, direction: Direction) -> Criterion {
         Direction::OneWay => {
             Some("souk keeps the products, and no way leads back: the source is of the past")
         }
-        Direction::Finished => Some("the migration is finished, after a comparison that found nothing"),
+        Direction::Finished => {
+            Some("the migration is finished: `souk migrate status` says what its last comparison found")
+        }
     };
     if let Some(why) = over {
         return Criterion::not_now(name, why, "souk migrate status");
@@ -185,7 +166,11 @@ async fn alone(api: &Place, within: Duration) -> Criterion {
         Ok(speed) => souk_migrate::as_fast(speed, None, within.as_secs_f64() * 1_000.0),
         Err(error) => Err(error.to_string()),
     };
-    Criterion::of("reads are fast", found, "souk migrate check --old http://…, beside the old API; souk load")
+    Criterion::of(
+        "reads are within the limit",
+        found,
+        "souk migrate check --old http://…, which compares with the old API",
+    )
 }
 
 fn verified_api(report: &Report) -> bool {

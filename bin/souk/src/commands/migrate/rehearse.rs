@@ -66,10 +66,14 @@ impl Places {
                 );
             }
             (Wanted::Finish { .. }, Direction::Back) => format!(
-                "would write the rest back, compare everything, and remove the schema souk_capture and its triggers from {old} \
-                 if nothing differs"
+                "would write the rest back, compare everything, audit {here}, and remove the schema souk_capture and its \
+                 triggers from {old} if nothing differs"
             ),
-            (Wanted::Finish { .. }, Direction::OneWay | Direction::Finished) => {
+            (Wanted::Finish { .. }, Direction::OneWay) => format!(
+                "would compare everything, audit {here}, and remove the schema souk_capture and its triggers from {old} if \
+                 nothing differs"
+            ),
+            (Wanted::Finish { .. }, Direction::Finished) => {
                 format!("would remove the schema souk_capture and its triggers from {old}")
             }
         })

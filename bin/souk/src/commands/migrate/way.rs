@@ -9,7 +9,7 @@ use souk_postgres::PgOutpost;
 use tokio::sync::{Notify, oneshot};
 
 use super::rehearse::{Wanted, rehearse};
-use super::{Step, told, with_progress};
+use super::{Step, backup, told, with_progress};
 use crate::cli::{CutoverArgs, FinishArgs, FollowArgs, RollbackArgs};
 use crate::commands::progress::ProgressLine;
 use crate::failure::Failure;
@@ -189,7 +189,7 @@ fn left_as_it_is(step: &Step) -> Failure {
 /// Finishes.
 ///
 /// # Errors
-/// As every step; `Fault` when a difference is left.
+/// As every step; `Fault` when a difference is left, or souk's stores do not agree.
 pub fn finish(args: FinishArgs) -> Result<(), Failure> {
     let give_up = args.give_up;
     if args.dry_run {
@@ -198,12 +198,13 @@ pub fn finish(args: FinishArgs) -> Result<(), Failure> {
     let step = Step::begin(args.args, "finish")?;
     step.run(async move |step| {
         let trigger = triggered(&step)?;
-        let comparison = with_way(&step, trigger, async |way| {
-            Ok(with_progress(|line| souk_migrate::finish(way, give_up, line)).await?)
+        let finished = with_way(&step, trigger, async |way| {
+            let audit = async || backup::audited(&step.settings).await;
+            Ok(with_progress(|line| souk_migrate::finish(way, give_up, audit, line)).await?)
         })
         .await?;
-        step.print(&comparison);
-        if !comparison.ok {
+        step.print(&finished);
+        if !finished.ok {
             return Err(Failure::reported());
         }
         eprintln!("nothing of souk is left in {}", step.source.address());

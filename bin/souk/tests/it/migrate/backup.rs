@@ -184,6 +184,96 @@ fn some_tables_alone_can_be_backed_up_and_restored_on_a_server_that_is_named() {
     assert!(missing.stderr.contains("has no table public.product"), "{missing:?}");
 }
 
+/// A user who may log in, and what it is given.
+struct Plain<'a> {
+    shop: &'a Shop,
+    name: String,
+}
+
+impl<'a> Plain<'a> {
+    fn new(shop: &'a Shop) -> Self {
+        let name = shop.database.replace("souk_test_", "souk_plain_");
+        shop.sql(&format!("CREATE ROLE {name} LOGIN PASSWORD 'plain'"));
+        let (_, place) = shop.url.rsplit_once('@').expect("a URL with a user");
+        let url = format!("postgresql://{name}:plain@{place}");
+        std::fs::write(shop.path().join("source.url"), url).expect("our own folder");
+        Self { shop, name }
+    }
+
+    /// Takes the remedies that a refusal names.
+    fn take_remedies(&self, refusal: &str) {
+        let (_, grants) = refusal.split_once("may not read: ").expect("it names what is missing");
+        let (grants, _) = grants.split_once("; or take").expect("and another way");
+        self.shop.sql(grants);
+    }
+}
+
+impl Drop for Plain<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let name = &self.name;
+        self.shop.sql(&format!("DROP OWNED BY {name}; DROP ROLE {name}"));
+    }
+}
+
+#[test]
+fn a_plain_user_is_told_each_right_that_is_missing() {
+    let shop = Shop::new(50);
+    shop.sql(OTHERS);
+    let plain = Plain::new(&shop);
+    shop.sql(&format!("GRANT SELECT ON products TO {}", plain.name));
+    let refused = shop.step(&["backup", "--into", "kept"], &[]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for right in
+        ["USAGE ON SCHEMA \"Old Shop\"", "SELECT ON SEQUENCE \"Old Shop\".", "SELECT ON public.sales_2026"]
+    {
+        assert!(refused.stderr.contains(&format!("GRANT {right}")), "{right}: {refused:?}");
+    }
+    // One table that needs no more.
+    let alone = shop.step(&["backup", "--into", "alone", "--table", "public.products"], &[]);
+    assert_eq!(alone.code, Some(0), "{alone:?}");
+    plain.take_remedies(&refused.stderr);
+    backed_up(&shop, &[]);
+    let no_right = shop.step(&["restore", "--from", "kept"], &[]);
+    assert_eq!(no_right.code, Some(1), "{no_right:?}");
+    assert!(no_right.stderr.contains(&format!("ALTER ROLE {} CREATEDB", plain.name)), "{no_right:?}");
+    assert!(!no_right.stdout.contains("checksums"), "said before anything is done: {no_right:?}");
+    shop.sql(&format!("ALTER ROLE {} CREATEDB", plain.name));
+    assert_eq!(prove(&shop, &[]).json()["ok"], true);
+}
+
+#[test]
+fn what_a_killed_restore_has_left_is_dropped_by_the_next_one() {
+    let shop = Shop::new(50);
+    backed_up(&shop, &[]);
+    let plain = Plain::new(&shop);
+    let owner = &plain.name;
+    shop.sql(&format!("ALTER ROLE {owner} CREATEDB"));
+    let killed = shop.step(&["restore", "--from", "kept"], &[("SOUK_CRASH_AT", "migrate.restored")]);
+    assert!(killed.stderr.contains("crash point migrate.restored"), "{killed:?}");
+    // Other tests restore meanwhile: what is this user's is this one's.
+    let left = "SELECT datname::text FROM pg_database WHERE pg_get_userbyid(datdba) = $1";
+    let left: String = shop.runtime.block_on(shop.sql.query_one(left, &[owner])).expect("it was left").get(0);
+    // As if that had been long ago; another one of that time, in which somebody is at work; and one that is new.
+    let named = |time: &str| format!("souk_restore_{time}{}", &left[left.len() - 8..]);
+    let (idle, busy, new) = (named("000000000001"), named("000000000002"), named("0fffffffffff"));
+    let rename = format!("ALTER DATABASE {left} RENAME TO {idle}");
+    eventually("nobody is connected to it", || shop.runtime.block_on(shop.sql.batch_execute(&rename)).ok());
+    for other in [&busy, &new] {
+        shop.sql(&format!("CREATE DATABASE {other} OWNER {owner}"));
+    }
+    let (front, _) = shop.server.rsplit_once('/').expect("a URL with a database");
+    let working = connect(&shop.runtime, &format!("{front}/{busy}"));
+    assert_eq!(prove(&shop, &[]).json()["ok"], true);
+    assert_eq!([&idle, &busy, &new].map(|name| databases(&shop, name)), [0, 1, 1]);
+    drop(working);
+    for other in [&busy, &new] {
+        shop.sql(&format!("DROP DATABASE {other} WITH (FORCE)"));
+    }
+}
+
 #[test]
 fn on_servers_souks_schema_is_dumped_and_what_others_keep_is_said() {
     let shop = Shop::new(50);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::old_api::OldApi;
 use super::{Shop, connect};
-use crate::support::{Output, Souk, Start, run_souk};
+use crate::support::{Installation, Output, Souk, Start, run_souk};
 
 /// A shop whose products are in a souk that runs.
 struct Copied {
@@ -101,6 +101,35 @@ fn what_a_policy_has_mended_or_left_out_is_no_difference() {
     let found = seen.json();
     assert_eq!((seen.code, &found["ok"]), (Some(0), &json!(true)), "{found:#}");
     assert!(found["mended"].as_u64() >= Some(1) && found["skipped"].as_u64() >= Some(1), "{found:#}");
+}
+
+/// With souk on Postgres and Kafka.
+#[test]
+fn answers_of_souk_on_servers_are_compared_alike() {
+    let shop = Shop::new(120);
+    shop.done(&["plan"]);
+    let servers = Installation::new();
+    let mut api = servers.service(shop.path(), "api", &[]);
+    api.wait_ready();
+    let copied = shop.step(&["copy"], &servers.env());
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    let old = OldApi::start(shop.runtime.handle(), &shop.url);
+    let new = format!("http://localhost:{}", api.port);
+    let shadow = || {
+        let places = ["--old", &old.url, "--new", &new];
+        shop.step(&[&["shadow", "--requests", "130", "--json"][..], &places].concat(), &servers.env())
+    };
+    let same = shadow();
+    assert_eq!((same.code, &same.json()["equal"]), (Some(0), &json!(130)), "{same:?}");
+    shop.sql("UPDATE products SET quantity = quantity + 1, updatedat = now() WHERE name = 'Product 5'");
+    let differs = shadow();
+    let found = differs.json();
+    assert_eq!(
+        (differs.code, &found["different"].as_u64().is_some_and(|n| n >= 1)),
+        (Some(1), &true),
+        "{found:#}"
+    );
+    assert!(found["examples"].to_string().contains("\"field\":\"stock\""), "{found:#}");
 }
 
 #[test]

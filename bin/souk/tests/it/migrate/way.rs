@@ -88,7 +88,9 @@ fn a_shop_goes_over_and_back_beside_a_running_souk() {
     shop.done_beside(&["cutover", "--within", "120s", "--json"]);
     assert_eq!(stock(&souk, &id), 56);
     assert_eq!(sell(&souk, &id), 200);
-    shop.done_beside(&["finish"]);
+    let finished = shop.done_beside(&["finish"]);
+    assert!(finished.stdout.contains("300 rows (0 skipped), 300 products: 0 differences"), "{finished:?}");
+    assert!(finished.stdout.contains("souk's own stores: audited, 300 products"), "{finished:?}");
     shop.sql("UPDATE products SET quantity = 1 WHERE name = 'Product 60'");
     let status = run_souk(shop.path(), &["migrate", "status"], &[]);
     assert!(status.stdout.contains("the migration is finished"), "{status:?}");

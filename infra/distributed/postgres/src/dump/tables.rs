@@ -26,6 +26,22 @@ pub const TABLES: &str = "SELECT n.nspname::text, c.relname::text \
          AND d.deptype = 'e') \
      ORDER BY n.nspname, c.relname";
 
+/// The rights that this user lacks to dump those tables and the sequences that belong to them, as statements that give them.
+pub const MISSING: &str = "WITH wanted AS (SELECT c.oid, c.relkind, n.oid AS schema, n.nspname, c.relname \
+     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+     WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' \
+     AND n.nspname NOT LIKE 'pg\\_%' AND ($1::text IS NULL OR n.nspname = $1) \
+     AND (cardinality($2::text[]) = 0 OR n.nspname || '.' || c.relname = ANY($2) \
+         OR EXISTS (SELECT FROM pg_depend AS d JOIN pg_class AS t ON t.oid = d.refobjid \
+             JOIN pg_namespace AS tn ON tn.oid = t.relnamespace WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid \
+             AND d.deptype IN ('a', 'i') AND c.relkind = 'S' AND tn.nspname || '.' || t.relname = ANY($2))) \
+     AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid \
+         AND d.deptype = 'e')) \
+     SELECT DISTINCT format('GRANT USAGE ON SCHEMA %I TO %I', nspname, current_user) FROM wanted \
+     WHERE NOT has_schema_privilege(schema, 'USAGE') \
+     UNION ALL SELECT format('GRANT SELECT ON %s%I.%I TO %I', CASE relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END, nspname, \
+         relname, current_user) FROM wanted WHERE NOT has_table_privilege(oid, 'SELECT')";
+
 /// Counts a table's rows and adds their hashes up: order does not matter, and memory is flat.
 pub async fn digest(client: &Client, schema: &str, name: &str) -> Result<DumpedTable, Error> {
     let half = |from: u8| {

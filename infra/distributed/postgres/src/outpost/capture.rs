@@ -13,9 +13,14 @@ use super::{PgOutpost, SCHEMA, TRIGGERS, full_name};
 /// Everything, in one transaction. The trigger's function runs with its owner's rights, so that writers need none; the
 /// triggers come last, since it is they that wait for running writers and make the next ones wait. The key is looked up by
 /// its name in the row as it is: a key's column that is renamed must not stop the shop's writers; no key, like a truncation,
-/// asks for a comparison.
-fn install(table: &OldTable) -> String {
+/// asks for a comparison. JSON has a `char(n)` with its blanks, which no reader of a source sees.
+fn install(table: &OldTable, is_padded: bool) -> String {
     let (name, key) = (full_name(table), literal(&table.key));
+    let of = |row: &str| match is_padded {
+        true => format!("rtrim(to_jsonb({row}) ->> {key}, ' ')"),
+        false => format!("to_jsonb({row}) ->> {key}"),
+    };
+    let (old, new) = (of("OLD"), of("NEW"));
     format!(
         "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 DROP TABLE IF EXISTS {SCHEMA}.changes;
@@ -32,10 +37,10 @@ BEGIN
     RETURN NULL;
   END IF;
   IF TG_OP <> 'INSERT' AND TG_OP <> 'TRUNCATE' THEN
-    was := to_jsonb(OLD) ->> {key};
+    was := {old};
   END IF;
   IF TG_OP = 'UPDATE' OR TG_OP = 'INSERT' THEN
-    is_now := to_jsonb(NEW) ->> {key};
+    is_now := {new};
     INSERT INTO {SCHEMA}.changes (key) VALUES (is_now);
   END IF;
   IF TG_OP <> 'INSERT' AND was IS DISTINCT FROM is_now THEN
@@ -50,6 +55,11 @@ CREATE TRIGGER souk_capture_truncate AFTER TRUNCATE ON {name} FOR EACH STATEMENT
 CREATE TRIGGER souk_capture_rows AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.note()"
     )
 }
+
+/// Whether the column $2 of the table $1 is a `char(n)`, or a domain over one.
+const IS_PADDED: &str = "SELECT EXISTS (SELECT FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid \
+     WHERE a.attrelid = to_regclass($1::text) AND a.attname = $2::text::name AND NOT a.attisdropped \
+     AND 'pg_catalog.bpchar'::regtype IN (t.oid, t.typbasetype))";
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -76,7 +86,14 @@ impl Capture for PgOutpost {
 
     async fn install(&self, table: &OldTable) -> Result<(), PortError> {
         // What is left of one that was broken, or of another table's, tells nothing that can be used.
-        if self.is_installed(table).await? { Ok(()) } else { self.run(install(table)).await }
+        if self.is_installed(table).await? {
+            return Ok(());
+        }
+        let (name, key) = (full_name(table), table.key.clone());
+        let is_padded = self
+            .with(|client| async move { Ok(client.query_one(IS_PADDED, &[&name, &key]).await?.get(0)) })
+            .await?;
+        self.run(install(table, is_padded)).await
     }
 
     async fn is_installed(&self, table: &OldTable) -> Result<bool, PortError> {
