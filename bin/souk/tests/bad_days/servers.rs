@@ -1,7 +1,7 @@
 //! The servers behind all installations of this file: one of each kind, each with a fault proxy in front of it.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use souk_fault_proxy::{Http, Kafka, Postgres, Proxy};
 use souk_servers::{Kind, Options, Scratch, Server};
@@ -9,8 +9,10 @@ use tempfile::TempDir;
 
 /// One set for all tests that run; the last one takes it along.
 static SERVERS: Mutex<Weak<Servers>> = Mutex::new(Weak::new());
-/// One test at a time: two cores carry one installation under load.
-static TURN: Mutex<()> = Mutex::new(());
+/// Whoever harms a server has all of them alone; the others, with names of their own, share them.
+static WHOLE: RwLock<()> = RwLock::new(());
+/// What one does to a link, all feel who use it.
+static LINKS: Mutex<()> = Mutex::new(());
 
 /// What a server is at, by our doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +40,27 @@ pub enum Links {
     ThroughProxies,
 }
 
-/// A test's turn: the servers are its alone, and whole.
+/// What a test does to what it shares with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harm {
+    /// Nothing that another installation feels.
+    Nobody,
+    /// It kills or pauses servers.
+    Servers,
+}
+
+/// A test's turn: the servers are whole, and its alone where it harms them.
 pub struct Turn {
     servers: Arc<Servers>,
-    _turn: MutexGuard<'static, ()>,
+    _whole: Whole,
+    _links: Option<MutexGuard<'static, ()>>,
+}
+
+/// Keeps the servers as they are, or for one test.
+#[expect(dead_code, reason = "held, never looked at")]
+enum Whole {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
 }
 
 impl std::ops::Deref for Turn {
@@ -53,19 +72,34 @@ impl std::ops::Deref for Turn {
 }
 
 /// Waits for a test's turn.
-pub fn turn() -> Turn {
+pub fn turn(links: Links, harm: Harm) -> Turn {
+    // Held while we wait: whoever ends meanwhile does not take them along.
     let servers = {
-        let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut servers = lock(&SERVERS);
         servers.upgrade().unwrap_or_else(|| {
             let new = Arc::new(Servers::start());
             *servers = Arc::downgrade(&new);
             new
         })
     };
-    // A test that failed holds nobody up: what it left broken is mended.
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let whole = match harm {
+        Harm::Nobody => Whole::Shared(WHOLE.read().unwrap_or_else(PoisonError::into_inner)),
+        Harm::Servers => Whole::Alone(WHOLE.write().unwrap_or_else(PoisonError::into_inner)),
+    };
+    let links = (links == Links::ThroughProxies).then(|| lock(&LINKS));
+    // What a test that failed left broken is mended, by one of those that were waiting.
+    let one = lock(&SERVERS);
     servers.mend();
-    Turn { servers, _turn: turn }
+    if links.is_some() {
+        servers.mend_links();
+    }
+    drop(one);
+    Turn { servers, _whole: whole, _links: links }
+}
+
+/// A test that failed holds nobody up.
+fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn local(port: u16) -> SocketAddr {
@@ -165,11 +199,14 @@ impl Servers {
         act(server, state);
     }
 
-    fn mend(&self) {
+    fn mend_links(&self) {
         self.postgres.mend();
         self.kafka.mend();
         self.dynamo.mend();
         self.s3.mend();
+    }
+
+    fn mend(&self) {
         for kind in Kind::ALL {
             let mut state = State::Up;
             self.with(kind, |_, now| state = *now);
