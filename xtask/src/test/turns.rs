@@ -32,7 +32,7 @@ const SERVERS: &str = "servers of its own";
 
 /// The programs that matter to the order; all others take some seconds.
 const KNOWN: [Known; 10] = [
-    takes(600, "souk tests/bad_days/main.rs").apart(SERVERS),
+    takes(400, "souk tests/bad_days/main.rs").apart(SERVERS),
     takes(270, "souk-distributed tests/it/main.rs"),
     takes(200, "souk tests/it/main.rs"),
     takes(110, "souk-kafka tests/it/main.rs"),

@@ -1,17 +1,19 @@
-//! The servers behind all installations of this file: one of each kind, each with a fault proxy in front of it.
+//! The servers behind the installations of this file: one of each kind, each with a fault proxy in front of it. Tests
+//! that harm no server share a set; the others have one to themselves.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use souk_fault_proxy::{Http, Kafka, Postgres, Proxy};
 use souk_servers::{Kind, Options, Scratch, Server};
 use tempfile::TempDir;
 
-/// One set for all tests that run; the last one takes it along.
-static SERVERS: Mutex<Weak<Servers>> = Mutex::new(Weak::new());
-/// Whoever harms a server has all of them alone; the others, with names of their own, share them.
-static WHOLE: RwLock<()> = RwLock::new(());
-/// What one does to a link, all feel who use it.
+/// One set for all tests that harm no server; the last one takes it along.
+static WHOLE: Mutex<Weak<Servers>> = Mutex::new(Weak::new());
+/// Another for those that kill and pause servers, one test at a time.
+static HARMED: Mutex<Weak<Servers>> = Mutex::new(Weak::new());
+static HARM: Mutex<()> = Mutex::new(());
+/// One test at a time breaks links, too: what happens to one, all feel who use it.
 static LINKS: Mutex<()> = Mutex::new(());
 
 /// What a server is at, by our doing.
@@ -49,18 +51,10 @@ pub enum Harm {
     Servers,
 }
 
-/// A test's turn: the servers are whole, and its alone where it harms them.
+/// A test's turn: the servers are whole, and what it does to them no other test feels.
 pub struct Turn {
     servers: Arc<Servers>,
-    _whole: Whole,
-    _links: Option<MutexGuard<'static, ()>>,
-}
-
-/// Keeps the servers as they are, or for one test.
-#[expect(dead_code, reason = "held, never looked at")]
-enum Whole {
-    Shared(RwLockReadGuard<'static, ()>),
-    Alone(RwLockWriteGuard<'static, ()>),
+    _alone: Option<MutexGuard<'static, ()>>,
 }
 
 impl std::ops::Deref for Turn {
@@ -73,28 +67,26 @@ impl std::ops::Deref for Turn {
 
 /// Waits for a test's turn.
 pub fn turn(links: Links, harm: Harm) -> Turn {
+    let (set, turns) = match (harm, links) {
+        (Harm::Servers, _) => (&HARMED, Some(&HARM)),
+        (Harm::Nobody, Links::ThroughProxies) => (&WHOLE, Some(&LINKS)),
+        (Harm::Nobody, Links::Direct) => (&WHOLE, None),
+    };
     // Held while we wait: whoever ends meanwhile does not take them along.
     let servers = {
-        let mut servers = lock(&SERVERS);
-        servers.upgrade().unwrap_or_else(|| {
+        let mut set = lock(set);
+        set.upgrade().unwrap_or_else(|| {
             let new = Arc::new(Servers::start());
-            *servers = Arc::downgrade(&new);
+            *set = Arc::downgrade(&new);
             new
         })
     };
-    let whole = match harm {
-        Harm::Nobody => Whole::Shared(WHOLE.read().unwrap_or_else(PoisonError::into_inner)),
-        Harm::Servers => Whole::Alone(WHOLE.write().unwrap_or_else(PoisonError::into_inner)),
-    };
-    let links = (links == Links::ThroughProxies).then(|| lock(&LINKS));
-    // What a test that failed left broken is mended, by one of those that were waiting.
-    let one = lock(&SERVERS);
-    servers.mend();
-    if links.is_some() {
-        servers.mend_links();
+    let alone = turns.map(lock);
+    if alone.is_some() {
+        // What a test that failed left broken is mended.
+        servers.mend();
     }
-    drop(one);
-    Turn { servers, _whole: whole, _links: links }
+    Turn { servers, _alone: alone }
 }
 
 /// A test that failed holds nobody up.
@@ -199,14 +191,11 @@ impl Servers {
         act(server, state);
     }
 
-    fn mend_links(&self) {
+    fn mend(&self) {
         self.postgres.mend();
         self.kafka.mend();
         self.dynamo.mend();
         self.s3.mend();
-    }
-
-    fn mend(&self) {
         for kind in Kind::ALL {
             let mut state = State::Up;
             self.with(kind, |_, now| state = *now);
