@@ -11,10 +11,15 @@ use serde_json::Value;
 /// scripts look at it, and those of ring and all that stands on it would run again at each change of hands.
 pub fn command() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    forget_our_package(&mut command);
+    command
+}
+
+/// Keeps from a command what cargo told us about our own package.
+pub fn forget_our_package(command: &mut Command) {
     for name in std::env::vars_os().map(|(name, _)| name).filter(is_about_a_package) {
         command.env_remove(name);
     }
-    command
 }
 
 fn is_about_a_package(name: &OsString) -> bool {

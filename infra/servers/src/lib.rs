@@ -47,6 +47,7 @@ mod tools;
 
 pub use install::{Installed, cache, install, once};
 pub use options::{Life, Options};
+pub use ports::free as free_port;
 pub use process::{end_group, end_with_parent};
 pub use scratch::Scratch;
 pub use server::Server;

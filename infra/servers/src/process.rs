@@ -81,16 +81,16 @@ pub fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool 
     }
 }
 
-/// Ends a process group: asks it to, and kills it after some seconds.
+/// Ends a process group: asks it to, and kills what is left of it when its leader has ended, or after some seconds.
 ///
 /// The leader `pid` must have been started with a process group of its own, and must not have been waited for.
 pub fn end_group(pid: u32) {
     let Ok(pid) = i32::try_from(pid) else { return };
     send(-pid, libc::SIGTERM);
     let leader = Identity::of(pid);
-    if !wait_until(PATIENCE, || leader.is_none_or(|leader| !leader.is_running())) {
-        send(-pid, libc::SIGKILL);
-    }
+    wait_until(PATIENCE, || leader.is_none_or(|leader| !leader.is_running()));
+    // One that did not listen would hold the output open that somebody reads to its end.
+    send(-pid, libc::SIGKILL);
 }
 
 /// Has the command's process receive `signal` (as `libc::SIGKILL`) when the thread that spawned it ends.
@@ -153,7 +153,9 @@ fn stat(pid: i32) -> Option<Stat> {
 #[cfg(test)]
 mod tests {
     use super::{Identity, wait_until};
-    use std::process::Command;
+    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
     use std::time::Duration;
 
     fn of(pid: u32) -> Identity {
@@ -168,6 +170,23 @@ mod tests {
         assert!(!Identity { began: identity.began + 1, ..identity }.is_running(), "another of this number");
         identity.signal(libc::SIGKILL);
         assert!(wait_until(Duration::from_secs(5), || !identity.is_running()), "a zombie does not run");
+        child.wait().expect("it was ours");
+    }
+
+    #[test]
+    fn a_group_ends_with_those_that_do_not_listen() {
+        let mut child = Command::new("sh")
+            .args(["-c", "(trap '' TERM; echo deaf; sleep 1000) & sleep 1000; :"])
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("sh is there");
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
+        let mut text = String::new();
+        output.read_line(&mut text).expect("it says that it is deaf");
+        super::end_group(child.id());
+        output.read_to_string(&mut text).expect("nobody holds its output open");
+        assert_eq!(text, "deaf\n");
         child.wait().expect("it was ours");
     }
 

@@ -31,7 +31,7 @@ impl Nchan {
         })?;
         let nginx = peers::find("nginx").context("nginx has just been there")?;
         let folder = bench.scratch.folder("nchan")?;
-        let port = peers::free_port()?;
+        let port = souk_servers::free_port()?;
         let config = folder.join("nginx.conf");
         std::fs::write(&config, configuration(&folder, port))?;
         let server = Server::spawn(

@@ -100,7 +100,7 @@ fn start(bench: &Bench, binary: &Path) -> anyhow::Result<(Server, u16)> {
     if !user.status.success() {
         bail!("PocketBase could not make a superuser: {}", String::from_utf8_lossy(&user.stderr).trim());
     }
-    let port = peers::free_port()?;
+    let port = souk_servers::free_port()?;
     let server = Server::spawn(
         Command::new(binary).args(["serve", "--http", &format!("127.0.0.1:{port}"), "--dir"]).arg(&data),
         "TERM",

@@ -59,8 +59,9 @@ impl Souk {
         folder: &Path,
         settings: &[(&'static str, String)],
     ) -> anyhow::Result<Self> {
-        let (api, stream, analytics) = (peers::free_port()?, peers::free_port()?, peers::free_port()?);
-        let web = peers::free_port()?;
+        let (api, stream, analytics) =
+            (souk_servers::free_port()?, souk_servers::free_port()?, souk_servers::free_port()?);
+        let web = souk_servers::free_port()?;
         let (data, log) = (folder.join("data"), folder.join("souk.log"));
         let began = Instant::now();
         let mut server = Server::spawn(

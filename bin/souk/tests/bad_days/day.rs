@@ -9,7 +9,7 @@ use crate::book::writer::{Shelf, Writer};
 use crate::installation::Installation;
 use crate::load::{self, Load};
 use crate::reader::Reader;
-use crate::servers::{Links, Turn, turn};
+use crate::servers::{Harm, Links, Turn, turn};
 use crate::service::Role;
 
 /// How long the stream and analytics may take to catch up at the end of a day, after the worst of them.
@@ -29,12 +29,21 @@ pub struct Day {
 impl Day {
     /// Starts one of each service, and the load on them.
     pub fn begin(seed: u64, links: Links) -> Self {
-        Self::begin_with(seed, links, &[])
+        Self::begin_on(turn(links, Harm::Nobody), seed, links, &[])
+    }
+
+    /// The same on servers that are to be harmed.
+    pub fn begin_alone(seed: u64) -> Self {
+        let links = Links::Direct;
+        Self::begin_on(turn(links, Harm::Servers), seed, links, &[])
     }
 
     /// The same with more settings for every service.
     pub fn begin_with(seed: u64, links: Links, more: &[(&str, &str)]) -> Self {
-        let turn = turn();
+        Self::begin_on(turn(links, Harm::Nobody), seed, links, more)
+    }
+
+    fn begin_on(turn: Turn, seed: u64, links: Links, more: &[(&str, &str)]) -> Self {
         let mut town = Installation::new(&turn, links);
         town.settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let ports = Role::ALL.map(|role| town.start(role, &[]));

@@ -2,7 +2,7 @@
 //! else uses.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
@@ -10,11 +10,7 @@ use crate::load::Ports;
 use crate::servers::{Links, Servers};
 use crate::service::{Role, Service, souk};
 use crate::sql::Sql;
-use crate::support::Client;
-
-/// Below the ports that the system gives to clients, and beside those that the servers take.
-const FIRST_PORT: u16 = 14_000;
-const PORTS: u16 = 4_000;
+use crate::support::{Client, free_port};
 
 /// An installation.
 pub struct Installation {
@@ -186,16 +182,4 @@ fn value<'a>(settings: &'a [(String, String)], name: &str) -> &'a str {
 fn in_database(url: &str, database: &str) -> String {
     let (server, _) = url.rsplit_once('/').expect("a URL with a database");
     format!("{server}/{database}")
-}
-
-/// Returns a port that nobody listens on, and that this process does not give out again soon.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let begin = u16::try_from(std::process::id() % u32::from(PORTS)).expect("below the count of ports");
-    loop {
-        let port = FIRST_PORT + (begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % PORTS;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

@@ -4,7 +4,7 @@
 //! Each test starts an installation of its own: api, notifications and analytics as processes, with a database,
 //! topics, tables and a bucket that nobody else uses. Writers with a ledger write through the public API all the
 //! while, and a reader follows the stream, coming back with its `Last-Event-ID` whenever it breaks. The servers behind
-//! are started here too, one set for all tests of this file, which take turns: two cores are enough.
+//! are started here too: one set for all tests that harm no server, and one for the others, which take turns.
 //!
 //! - `crashes`: `kill -9` at every durable step, and at any moment.
 //! - `servers_fail`: Postgres, Kafka, DynamoDB, MinIO killed and started again, stopped and woken.

@@ -1,4 +1,5 @@
-//! The servers behind all installations of this file: one of each kind, each with a fault proxy in front of it.
+//! The servers behind the installations of this file: one of each kind, each with a fault proxy in front of it. Tests
+//! that harm no server share a set; the others have one to themselves.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,10 +8,13 @@ use souk_fault_proxy::{Http, Kafka, Postgres, Proxy};
 use souk_servers::{Kind, Options, Scratch, Server};
 use tempfile::TempDir;
 
-/// One set for all tests that run; the last one takes it along.
-static SERVERS: Mutex<Weak<Servers>> = Mutex::new(Weak::new());
-/// One test at a time: two cores carry one installation under load.
-static TURN: Mutex<()> = Mutex::new(());
+/// One set for all tests that harm no server; the last one takes it along.
+static WHOLE: Mutex<Weak<Servers>> = Mutex::new(Weak::new());
+/// Another for those that kill and pause servers, one test at a time.
+static HARMED: Mutex<Weak<Servers>> = Mutex::new(Weak::new());
+static HARM: Mutex<()> = Mutex::new(());
+/// One test at a time breaks links, too: what happens to one, all feel who use it.
+static LINKS: Mutex<()> = Mutex::new(());
 
 /// What a server is at, by our doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +42,19 @@ pub enum Links {
     ThroughProxies,
 }
 
-/// A test's turn: the servers are its alone, and whole.
+/// What a test does to what it shares with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harm {
+    /// Nothing that another installation feels.
+    Nobody,
+    /// It kills or pauses servers.
+    Servers,
+}
+
+/// A test's turn: the servers are whole, and what it does to them no other test feels.
 pub struct Turn {
     servers: Arc<Servers>,
-    _turn: MutexGuard<'static, ()>,
+    _alone: Option<MutexGuard<'static, ()>>,
 }
 
 impl std::ops::Deref for Turn {
@@ -53,19 +66,32 @@ impl std::ops::Deref for Turn {
 }
 
 /// Waits for a test's turn.
-pub fn turn() -> Turn {
+pub fn turn(links: Links, harm: Harm) -> Turn {
+    let (set, turns) = match (harm, links) {
+        (Harm::Servers, _) => (&HARMED, Some(&HARM)),
+        (Harm::Nobody, Links::ThroughProxies) => (&WHOLE, Some(&LINKS)),
+        (Harm::Nobody, Links::Direct) => (&WHOLE, None),
+    };
+    // Held while we wait: whoever ends meanwhile does not take them along.
     let servers = {
-        let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.upgrade().unwrap_or_else(|| {
+        let mut set = lock(set);
+        set.upgrade().unwrap_or_else(|| {
             let new = Arc::new(Servers::start());
-            *servers = Arc::downgrade(&new);
+            *set = Arc::downgrade(&new);
             new
         })
     };
-    // A test that failed holds nobody up: what it left broken is mended.
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    servers.mend();
-    Turn { servers, _turn: turn }
+    let alone = turns.map(lock);
+    if alone.is_some() {
+        // What a test that failed left broken is mended.
+        servers.mend();
+    }
+    Turn { servers, _alone: alone }
+}
+
+/// A test that failed holds nobody up.
+fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn local(port: u16) -> SocketAddr {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use souk_servers::Kind;
 
 use crate::day::Day;
-use crate::servers::Links;
 use crate::service::Role;
 use crate::support::eventually;
 
@@ -15,7 +14,7 @@ const DOWN_FOR: Duration = Duration::from_secs(3);
 const PAUSED_FOR: Duration = Duration::from_secs(20);
 
 fn survives_the_end_of(kind: Kind, seed: u64, meanwhile: impl FnOnce(&mut Day)) {
-    let mut day = Day::begin(seed, Links::Direct);
+    let mut day = Day::begin_alone(seed);
     day.turn.kill(kind);
     std::thread::sleep(DOWN_FOR);
     meanwhile(&mut day);
@@ -64,7 +63,7 @@ fn s3_dies_and_comes_back() {
 }
 
 fn survives_the_sleep_of(kinds: [Kind; 2], seed: u64) {
-    let day = Day::begin(seed, Links::Direct);
+    let day = Day::begin_alone(seed);
     for kind in kinds {
         day.turn.pause(kind);
     }

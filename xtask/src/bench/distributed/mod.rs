@@ -87,7 +87,7 @@ impl<'a> Town<'a> {
 
     /// Starts a service and waits until it is ready.
     pub fn start(&self, service: &'static str, more: &[(&str, &str)]) -> anyhow::Result<Service> {
-        let port = peers::free_port()?;
+        let port = souk_servers::free_port()?;
         let log = self.bench.scratch.folder(&format!("{}-{service}", self.name))?.join("log");
         let mut command = Command::new(&self.bench.souk);
         self.equip(command.arg(service));
@@ -107,7 +107,7 @@ impl<'a> Town<'a> {
 
     /// Starts an api whose relay finds no Kafka: writes go on, the outbox grows.
     pub fn start_without_relay(&self) -> anyhow::Result<Service> {
-        let closed = format!("127.0.0.1:{}", peers::free_port()?);
+        let closed = format!("127.0.0.1:{}", souk_servers::free_port()?);
         self.start("api", &[("KAFKA_BROKERS", &closed)])
     }
 

@@ -1,6 +1,5 @@
 //! A service on its own as a child process, on a port that it is reached at from the first moment.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitStatus;
 
@@ -15,9 +14,9 @@ pub struct Service {
     process: Running,
 }
 
-/// Returns a port that was free a moment ago.
+/// Returns a port that nobody listens on, now or later: the system gives it to no client, and we to no other.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|taken| taken.local_addr()).expect("a free port").port()
+    souk_servers::free_port().expect("a free port")
 }
 
 impl Service {
