@@ -139,16 +139,19 @@ fn jobs(built: &Built, passed: &Passed, env: &[(&str, String)]) -> Vec<Job> {
         command.envs(env.iter().map(|(name, value)| (name, value)));
         Job { name, command }
     };
-    let mut jobs: Vec<Job> = built
-        .programs
-        .iter()
-        .map(|program| job(format!("{} {}", program.package, program.source), program.command(passed)))
-        .collect();
+    let mut jobs = Vec::new();
     if built.has_examples(passed) {
+        // Before the small programs: it takes as long as all of these.
         let mut command = crate::cargo::command();
         command.args(["test", "--doc", "--no-fail-fast"]).args(&passed.cargo);
         command.arg("--").args(&passed.programs);
         jobs.push(job("examples in documentation".to_owned(), command));
     }
+    jobs.extend(
+        built
+            .programs
+            .iter()
+            .map(|program| job(format!("{} {}", program.package, program.source), program.command(passed))),
+    );
     jobs
 }

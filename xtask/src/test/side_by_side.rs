@@ -29,7 +29,7 @@ pub fn run(mut turns: Turns, children: &Children) -> anyhow::Result<Count> {
     std::thread::scope(|scope| {
         loop {
             while fault.is_none()
-                && let Some(job) = turns.next()
+                && let Some(job) = turns.begin()
             {
                 let (name, said, sender) = (job.name.clone(), Said::new(alone), sender.clone());
                 running.push((name.clone(), Arc::clone(&said)));
@@ -51,7 +51,9 @@ pub fn run(mut turns: Turns, children: &Children) -> anyhow::Result<Count> {
                             print(&outcome);
                             all.take(&name, outcome.count);
                         }
-                        Err(error) => fault = fault.take().or(Some(error)),
+                        Err(error) => {
+                            fault.get_or_insert(error);
+                        }
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => say_what_runs(began, &running, turns.waiting()),

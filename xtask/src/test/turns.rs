@@ -63,7 +63,7 @@ impl Turns {
     }
 
     /// Returns the one to start now; nothing when one that runs has to end first, or none is left.
-    pub fn next(&mut self) -> Option<Job> {
+    pub fn begin(&mut self) -> Option<Job> {
         if self.running.len() >= self.most {
             return None;
         }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn next(turns: &mut Turns) -> Option<String> {
-        turns.next().map(|job| job.name)
+        turns.begin().map(|job| job.name)
     }
 
     /// Two programs that must not run side by side, and one that bears anything.
