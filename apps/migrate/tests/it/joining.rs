@@ -5,6 +5,7 @@ use std::future::pending;
 use souk_migrate::{MigrateError, Turn, cut_over, finish};
 
 use crate::bed::{Bed, TURN};
+use crate::turning::agreeing;
 
 const SHOP: &str = "CREATE SCHEMA shop; CREATE TABLE shop.goods (no INT PRIMARY KEY, cents INT, pieces INT, kind INT); \
      CREATE TABLE shop.texts (goods INT, language TEXT, title TEXT); CREATE TABLE shop.kinds (id INT, name TEXT) \
@@ -55,7 +56,7 @@ async fn the_tables_behind_views_joins_and_subqueries_are_named_fenced_and_compa
         let text = error.as_db_error().unwrap().message();
         assert!(text.contains("souk keeps the products now"), "{statement}: {text}");
     }
-    assert!(finish(&bed.way(&mapping), false, |_| {}).await.unwrap().ok);
+    assert!(finish(&bed.way(&mapping), false, agreeing, |_| {}).await.unwrap().ok);
     bed.run("UPDATE shop.texts SET title = 'late' WHERE goods = 3; DELETE FROM shop.kinds").await;
 }
 

@@ -355,7 +355,7 @@ async fn a_cut_over_without_a_way_back_says_so_and_finish_leaves_nothing_behind(
     assert_eq!(bed.deps.catalog.keeper().await.unwrap(), Keeper::Souk);
 }
 
-async fn agreeing() -> Judgement {
+pub async fn agreeing() -> Judgement {
     Judgement { ok: true, detail: "0 differences".to_owned() }
 }
 
