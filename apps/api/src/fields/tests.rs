@@ -238,8 +238,7 @@ fn a_flood_of_unknown_fields_is_cut_short() {
     let fields: Vec<String> = (0..100_000).map(|n| format!("\"x{n}\":0")).collect();
     let problem = create(&format!("{{{}}}", fields.join(","))).unwrap_err();
     assert_eq!(problem.errors().len(), 25);
-    let json = serde_json::to_value(&problem).unwrap();
-    assert!(json.to_string().contains("has 99980 more fields"), "{json}");
+    assert!(problem.errors().iter().any(|fault| fault.detail.contains("has 99980 more fields")));
 }
 
 #[test]
