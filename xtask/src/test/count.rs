@@ -37,8 +37,9 @@ impl Count {
     /// Takes in how the program ended: one that broke off, or failed though no test did, counts as one that failed.
     pub fn end(&mut self, status: ExitStatus) {
         if self.results == 0 {
-            self.failed += 1;
             self.failures.push(format!("no result, {status}"));
+            // Nobody has summed up those that failed before.
+            self.failed = self.failures.len() as u64;
         } else if self.failed == 0 && !status.success() {
             self.failed += 1;
             self.failures.push(format!("all tests passed, {status}"));
@@ -104,6 +105,7 @@ mod tests {
         let aborted = count(&["test a::b ... ok"], ABORTED);
         assert_eq!((aborted.passed, aborted.failed), (0, 1));
         assert_eq!(aborted.failures, ["no result, signal: 6 (SIGABRT)"]);
+        assert_eq!(count(&["test a::b ... FAILED"], ABORTED).failed, 2, "a test, and the program");
         // A test that ends the program takes the others along.
         assert_eq!(count(&["test a::b ... ok"], SUCCESS).failed, 1);
     }
