@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use souk_embedded::{Embedded, OpenError};
-use souk_kafka::KafkaEventLog;
+use souk_kafka::{KafkaEventLog, ensure_topics};
 use souk_ports::{Catalog, EventLog, RandomIds, SystemClock};
 use souk_postgres::Postgres;
 
@@ -95,7 +95,13 @@ impl Target {
             })
         };
         // Events wait in Postgres for the relay of a running api; Kafka only says which log they will be in.
-        let log = async { Ok::<_, Obstacle>(KafkaEventLog::connect(config.kafka_of_analytics()).await?) };
+        let log = async {
+            if write {
+                // Who writes before any api was there is the first whose events go there.
+                ensure_topics(&config.kafka_of_api()).await?;
+            }
+            Ok::<_, Obstacle>(KafkaEventLog::connect(config.kafka_of_analytics()).await?)
+        };
         let (postgres, log) = tokio::try_join!(postgres, log)?;
         Ok(Self {
             catalog: postgres.catalog(),

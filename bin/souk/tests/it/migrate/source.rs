@@ -178,7 +178,7 @@ fn a_shop_that_is_busy_all_the_while_loses_no_write() {
             .api()
             .post(&format!("/products/{sold}/stock-adjustments"), r#"{"delta":1,"reason":"restock"}"#);
         assert_eq!(answer.status, 200, "{}", answer.text());
-        answer.json()["stock"].as_i64().expect("pieces")
+        answer.json()["product"]["stock"].as_i64().expect("pieces")
     };
     busy.writes();
     beside(&["plan"]);
