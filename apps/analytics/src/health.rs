@@ -51,7 +51,7 @@ impl HealthCheck for AnalyticsHealth {
             checks.push((state.name, state.check(patience)));
         }
         // One that lags or waits does not keep queries from being answered; one that has stopped makes them go stale.
-        let working = self.shared.consumers().iter().all(|state| state.has_joined() && !state.is_stopped());
+        let working = self.shared.consumers().iter().all(|state| state.is_member() && !state.is_stopped());
         Health { ready: reachable && working, checks }
     }
 }

@@ -124,7 +124,6 @@ where
             method: request.method().clone(),
             uri: request.uri().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
-            crosses_origins,
         };
         let refused =
             if self.endpoint.refuses { request.extensions().get::<Refused>().copied() } else { None };
@@ -195,7 +194,6 @@ struct Served {
     method: Method,
     uri: Uri,
     route: Option<MatchedPath>,
-    crosses_origins: bool,
 }
 
 impl Served {
@@ -211,8 +209,9 @@ impl Served {
         }
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, const { HeaderValue::from_static("nosniff") });
-        if !self.crosses_origins {
-            // A cache must not serve this answer, which has no CORS headers, to another origin's page.
+        let varies = headers.get_all(header::VARY).iter().filter_map(|value| value.to_str().ok());
+        if !varies.flat_map(|value| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case("origin")) {
+            // A cache must not serve an answer without CORS headers to another origin's page.
             headers.append(header::VARY, const { HeaderValue::from_static("origin") });
         }
         let duration = self.started.elapsed();

@@ -8,7 +8,9 @@ use crate::schemas::{Schemas, close};
 
 /// Headers that answers may have without saying so: those that HTTP itself has, and what the document's own description
 /// tells of all of them. The headers of CORS, which all begin alike, are told there, too.
-const ELSEWHERE: [&str; 7] = [
+const ELSEWHERE: [&str; 8] = [
+    // Of every answer to a method that a path does not know, a refusal for want of room among them.
+    "allow",
     "content-type",
     "content-length",
     "transfer-encoding",

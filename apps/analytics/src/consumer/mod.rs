@@ -227,6 +227,7 @@ async fn session<S: Sink>(
             () = sink.attention() => {}
             delivery = consumer.next(wait) => match delivery? {
                 Delivery::Assigned(partitions) => {
+                    state.enter();
                     let partitions = tokio::select! {
                         begun = begin::begin(sink, &mut consumer, log, state, partitions) => begun?,
                         // Each step of it is durable.

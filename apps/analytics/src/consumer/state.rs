@@ -34,6 +34,7 @@ pub(crate) struct ConsumerState {
 
 #[derive(Debug)]
 struct Inner {
+    member: bool,
     joined: bool,
     positions: BTreeMap<Partition, Offset>,
     trouble: Option<String>,
@@ -57,6 +58,7 @@ impl ConsumerState {
             dead_letters,
             nudges: Notify::new(),
             inner: Mutex::new(Inner {
+                member: false,
                 joined: false,
                 positions: BTreeMap::new(),
                 trouble: None,
@@ -80,6 +82,11 @@ impl ConsumerState {
         self.unreadable.inc();
         self.dead_letters.inc();
         Ok(())
+    }
+
+    /// Notes that the group has let the consumer in, which has yet to find out where it begins.
+    pub fn enter(&self) {
+        self.inner.lock().member = true;
     }
 
     /// Notes partitions taken over.
@@ -163,7 +170,12 @@ impl ConsumerState {
         self.inner.lock().stopped.is_some()
     }
 
-    /// Tells whether the consumer has joined its group.
+    /// Tells whether the group has let the consumer in: an archive that it cannot reach may keep it from beginning.
+    pub fn is_member(&self) -> bool {
+        self.inner.lock().member
+    }
+
+    /// Tells whether the consumer has joined its group and begun.
     pub fn has_joined(&self) -> bool {
         self.inner.lock().joined
     }

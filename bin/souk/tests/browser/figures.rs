@@ -12,7 +12,7 @@ use crate::support::{eventually, free_port};
 fn chart(page: &Browser, title: &str) -> (String, Value) {
     let script = format!(
         "const chart = document.querySelector('figure[aria-label=\"{title}\"]');
-         return [chart?.querySelector('[role=img]').getAttribute('aria-label'), chart?.querySelector('canvas').toDataURL()];"
+         return [chart?.querySelector('[role=img]')?.getAttribute('aria-label'), chart?.querySelector('canvas')?.toDataURL()];"
     );
     let found = page.script(&script);
     (found[0].as_str().unwrap_or_default().to_owned(), found[1].clone())

@@ -61,10 +61,15 @@ async fn a_start_on_a_full_disk_tells_so_at_once() {
         let config = EmbeddedConfig { max_bytes, ..EmbeddedConfig::new(dir.path()) };
         Embedded::open(&config, Arc::new(SystemClock), Arc::new(RandomIds)).unwrap()
     };
-    let embedded = open(None);
+    let embedded = open(Some(1 << 20));
     assert_eq!(embedded.catalog().health().await.unwrap().problem, None);
+    let fill = async || {
+        let id = ProductId(RandomIds.next_id());
+        embedded.catalog().execute(make::unit([make::create(id, "Lantern", 10)])).await
+    };
+    while fill().await.is_ok() {}
     embedded.close().await;
-    let embedded = open(Some(1));
+    let embedded = open(Some(1 << 20));
     let problem = embedded.catalog().health().await.unwrap().problem;
     assert!(problem.is_some_and(|problem| problem.contains("disk is full")));
     embedded.close().await;

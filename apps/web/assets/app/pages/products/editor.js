@@ -141,9 +141,15 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
 
   // Escape, or a press beside it, asks before it throws away what was typed; Escape again means it.
   const dirty = JSON.stringify(texts) !== JSON.stringify(base?.id ? textsOf(base) : begun.current);
-  const leave = ({ type }) => {
-    if (!dirty || type === "close" || (leaving && type === "cancel")) onClose();
-    else setLeaving(true);
+  const leave = ({ type, cancelable, target }) => {
+    // Browsers hold a page's dialogs up for Escape only so often: then `close` follows, and the question comes after it.
+    if (type === "cancel" && !cancelable) return;
+    if (!dirty || (leaving && (type === "cancel" || type === "close"))) {
+      onClose();
+      return;
+    }
+    if (type === "close") target.showModal();
+    setLeaving(true);
   };
 
   const set = (name) => (event) => {
