@@ -33,6 +33,16 @@ impl Framer {
         &self.at.next
     }
 
+    /// Goes on at what the log still holds; tells whether it holds less than what is read next.
+    pub(crate) fn is_overtaken(&mut self, earliest: &[Offset]) -> bool {
+        let mut overtaken = false;
+        for (next, earliest) in self.at.next.iter_mut().zip(earliest) {
+            overtaken |= *next < *earliest;
+            *next = (*next).max(*earliest);
+        }
+        overtaken
+    }
+
     /// Frames `records`. One that cannot be read is left out and counted, and the position passes it; one that was
     /// framed before is dropped.
     pub(crate) fn frame(&mut self, records: &[LogRecord]) -> Batch {

@@ -113,6 +113,21 @@ impl Hub {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Goes on at a position further on, between which and the head the log no longer holds everything. Every reader
+    /// finds its place lost, asks the log, and is told of the gap.
+    pub(crate) fn skip_to(&self, position: &[Offset]) {
+        let mut wakers = Vec::new();
+        {
+            let mut ring = self.ring.write();
+            let mut interests = self.interests.lock();
+            // Before the head moves: who waits has its place where it waited.
+            interests.wake_everyone(&mut wakers);
+            ring.skip_to(position.into());
+            interests.skip_to(ring.head());
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Adds a reader; returns its slot and its filter, shared with others like it. `None` when there is no room.
     pub(crate) fn add(&self, filter: Filter) -> Option<(SlotId, Arc<Filter>)> {
         let mut interests = self.interests.lock();

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use souk_ports::{EventLog, PortError};
+use souk_ports::{EventLog, Offset, PortError};
 
 use crate::backoff::Backoff;
 use crate::framing::Framer;
@@ -46,6 +46,11 @@ async fn follow(
     state: &Mutex<PumpState>,
     backoff: &mut Backoff,
 ) -> Result<std::convert::Infallible, PortError> {
+    let earliest: Vec<Offset> = log.bounds().await?.iter().map(|bounds| bounds.earliest).collect();
+    if framer.is_overtaken(&earliest) {
+        tracing::warn!("the log has let go of events that were not read yet: the readers are told of a gap");
+        hub.skip_to(framer.position());
+    }
     let mut tail = log.tail(framer.position()).await?;
     *state.lock() = PumpState::Following;
     loop {

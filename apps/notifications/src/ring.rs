@@ -115,6 +115,12 @@ impl Ring {
         }
     }
 
+    /// Forgets everything and goes on at a position further on. A number is left out, so that nobody's place is the head.
+    pub(crate) fn skip_to(&mut self, position: Position) {
+        let next = self.next + 1;
+        *self = Self { next, ..Self::new(self.budget, position) };
+    }
+
     /// Returns how many of the newest segments to join with one that follows. Segments double like a binary
     /// counter, so that events that come one by one still leave in large writes, and each byte is copied at most
     /// log2 of the frames in a segment.

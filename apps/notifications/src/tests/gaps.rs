@@ -102,6 +102,43 @@ async fn a_reader_that_falls_off_the_log_is_too_slow() {
     assert_eq!(client.gaps(), [("too-slow".into(), id(7, &[0]), id(7, &[120]))]);
 }
 
+/// Nobody is spared: not who waits at the head, nor whose filter takes nothing of what is lost, nor who comes after.
+#[tokio::test]
+async fn what_the_log_let_go_before_it_was_read_is_a_gap_for_every_reader() {
+    let log = FakeLog::new(7, 2);
+    let instance = Instance::with_ring(&log, 1 << 20).await;
+    let mut all = instance.open("", None).await;
+    let mut few = instance.open("sellerId=b", None).await;
+    let mut places = vec![log.append(0, "a", "ProductUpdated"), log.append(1, "b", "ProductUpdated")];
+    all.events(2).await;
+    few.events(1).await;
+    log.fail(u32::MAX);
+    instance.until(|instance| instance.hub.metrics.pump_failures.get() > 0).await;
+    let mut missed: Vec<Place> = (0..10).map(|_| log.append(0, "a", "ProductUpdated")).collect();
+    log.trim(0, 8);
+    log.fail(0);
+    let after = log.append(1, "b", "ProductUpdated");
+    places.extend(missed.split_off(7));
+    places.push(after);
+    all.events(6).await;
+    few.events(2).await;
+    let mut got = all.places();
+    got.sort_unstable();
+    places.sort_unstable();
+    assert_eq!(got, places);
+    for client in [&all, &few] {
+        let gaps = client.gaps();
+        assert_eq!(gaps.len(), 1, "{gaps:?} of {:?}", client.places());
+        assert_eq!(
+            (gaps[0].0.as_str(), &gaps[0].1, &gaps[0].2),
+            ("too-slow", &id(7, &[1, 1]), &id(7, &[8, 1]))
+        );
+    }
+    let mut late = instance.open("", Some(&id(7, &[1, 1]))).await;
+    late.events(4).await;
+    assert_eq!(late.gaps(), [("expired".into(), id(7, &[1, 1]), id(7, &[8, 1]))]);
+}
+
 #[tokio::test]
 async fn what_the_ring_still_holds_is_not_lost() {
     let log = FakeLog::new(7, 1);

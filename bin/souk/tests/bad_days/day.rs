@@ -124,13 +124,23 @@ impl Day {
         assert!(findings.is_empty(), "{findings:#?}\n{}", self.town.last_words());
     }
 
-    fn settle(&mut self) -> Vec<String> {
+    /// Has the writers rest until the stream has carried all that was answered.
+    pub fn is_heard(&mut self) {
+        let findings = self.hear();
+        assert!(findings.is_empty(), "{findings:#?}\n{}", self.town.last_words());
+    }
+
+    fn hear(&mut self) -> Vec<String> {
         self.rest();
         let api = self.town.port_of(Role::Api);
         for writer in &mut self.writers {
             writer.settle(api);
         }
-        let mut findings = self.wait_for_stream();
+        self.wait_for_stream()
+    }
+
+    fn settle(&mut self) -> Vec<String> {
+        let mut findings = self.hear();
         findings.extend(self.wait_for_analytics());
         findings
     }

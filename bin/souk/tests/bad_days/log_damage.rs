@@ -110,7 +110,10 @@ fn offsets_past_retention_stop_analytics_with_a_named_error() {
     for _ in 0..5 {
         day.goes_on("without analytics");
     }
+    // What the stream's reader has not heard yet would be gone for it, too.
+    day.is_heard();
     forget_events(&day.town);
+    day.work();
     let port = day.town.start(Role::Analytics, &[]);
     says_or_ends(&mut day, port, "neither in the log nor in the archive");
     // What it says to do: on without them. Nobody else has missed anything, and the audit names what is missing.

@@ -86,6 +86,7 @@ async fn prove(
     progress: &mut impl FnMut(Progress),
 ) -> Result<Comparison, MigrateError> {
     let way = turning.way;
+    let mut found = None;
     loop {
         let round = async {
             backward.drain().await?;
@@ -100,10 +101,12 @@ async fn prove(
         match tokio::time::timeout(turning.left(turn.within), round).await {
             // What was committed last may be on its way to the log: as long as there is time, it is waited for.
             Ok(Ok(comparison)) if !comparison.ok && turning.left(turn.within) > PAUSE => {
+                found = Some(comparison);
                 tokio::time::sleep(PAUSE).await;
             }
             Ok(outcome) => return outcome,
-            Err(_) => return Err(late(turn.within)),
+            // What was found last says more than that time is up.
+            Err(_) => return found.ok_or_else(|| late(turn.within)),
         }
     }
 }
