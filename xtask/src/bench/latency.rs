@@ -22,7 +22,7 @@ const READERS: usize = 30;
 const WRITERS: u32 = 20;
 /// Pause between empty round trips.
 const PROBE: Duration = Duration::from_millis(5);
-/// Writes at the beginning that do not count.
+/// Writes at the beginning that do not count, on the embedded engines.
 const WARM: u32 = 500;
 
 /// What the products' names begin with; the write's number follows.
@@ -31,10 +31,20 @@ const MARK: &[u8] = br#""name":"write "#;
 /// Measures souk.
 pub fn post_to_frame(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut souk = Souk::start(bench, "latency")?;
-    let writes = WARM + RATE * u32::try_from(bench.round().as_secs())?;
-    let figures = measured(souk.api, souk.stream, RATE, writes)?;
+    let figures = at_rate(souk.api, souk.stream, RATE, WARM, bench.round().as_secs())?;
     souk.check()?;
     Ok(rows(&figures, "1,000 writes/s", [3.0, 15.0]))
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    /// Writes per second.
+    rate: u32,
+    /// Writes at the beginning that do not count.
+    warm: u32,
+    /// All of them.
+    writes: u32,
 }
 
 /// What one run tells.
@@ -45,14 +55,11 @@ pub struct Figures {
     empty: Samples,
 }
 
-/// Measures `seconds` of writes at `rate` per second, after those that only warm up.
-pub fn at_rate(api: u16, stream: u16, rate: u32, seconds: u64) -> anyhow::Result<Figures> {
-    measured(api, stream, rate, WARM + rate * u32::try_from(seconds)?)
-}
-
-fn measured(api: u16, stream: u16, rate: u32, writes: u32) -> anyhow::Result<Figures> {
-    let (frames, answers, empty) = http::block_on(measure(api, stream, rate, writes))?;
-    let expected = (writes - WARM) as usize * READERS;
+/// Measures `seconds` of writes at `rate` per second, after `warm` writes that do not count.
+pub fn at_rate(api: u16, stream: u16, rate: u32, warm: u32, seconds: u64) -> anyhow::Result<Figures> {
+    let load = Load { rate, warm, writes: warm + rate * u32::try_from(seconds)? };
+    let (frames, answers, empty) = http::block_on(measure(api, stream, load))?;
+    let expected = (load.writes - warm) as usize * READERS;
     anyhow::ensure!(frames.len() == expected, "readers got {} frames of {expected}", frames.len());
     Ok(Figures { frames, answers, empty })
 }
@@ -94,12 +101,8 @@ impl Run {
     }
 }
 
-async fn measure(
-    api: u16,
-    stream: u16,
-    rate: u32,
-    writes: u32,
-) -> anyhow::Result<(Samples, Samples, Samples)> {
+async fn measure(api: u16, stream: u16, load: Load) -> anyhow::Result<(Samples, Samples, Samples)> {
+    let Load { rate, writes, .. } = load;
     let mut readers = Vec::new();
     for _ in 0..READERS {
         readers.push(Reader::connect(stream).await?);
@@ -111,13 +114,11 @@ async fn measure(
         due: due.map(|nanos| AtomicU64::new(u64::try_from(nanos).unwrap_or(u64::MAX))).collect(),
         over: AtomicBool::new(false),
     });
-    let readers: Vec<_> = readers
-        .into_iter()
-        .map(|reader| tokio::task::spawn_local(reader.read(run.clone(), writes)))
-        .collect();
+    let readers: Vec<_> =
+        readers.into_iter().map(|reader| tokio::task::spawn_local(reader.read(run.clone(), load))).collect();
     let prober = tokio::task::spawn_local(probe(api, run.clone()));
     let writers: Vec<_> =
-        (0..WRITERS).map(|first| tokio::task::spawn_local(write(api, run.clone(), first, writes))).collect();
+        (0..WRITERS).map(|first| tokio::task::spawn_local(write(api, run.clone(), first, load))).collect();
     let (mut frames, mut answers) = (Samples::default(), Samples::default());
     for writer in writers {
         answers.extend(writer.await??);
@@ -131,15 +132,15 @@ async fn measure(
 }
 
 /// Sends every 20th write when it is due, or as soon as the answer before allows.
-async fn write(port: u16, run: Arc<Run>, first: u32, writes: u32) -> anyhow::Result<Samples> {
+async fn write(port: u16, run: Arc<Run>, first: u32, load: Load) -> anyhow::Result<Samples> {
     let mut connection = Connection::open(port).await?;
     let mut answers = Samples::default();
-    for number in (first..writes).step_by(WRITERS as usize) {
+    for number in (first..load.writes).step_by(WRITERS as usize) {
         let body = format!(r#"{{"name":"write {number}","price":99.99,"stock":10,"sellerId":"seller1"}}"#);
         let request = http::request("POST", "/products", Some(&body));
         tokio::time::sleep_until(run.due(number).into()).await;
         connection.succeed(&request).await?;
-        if number >= WARM {
+        if number >= load.warm {
             answers.push(run.due(number).elapsed());
         }
     }
@@ -176,16 +177,16 @@ impl Reader {
         Ok(Self { stream, text })
     }
 
-    async fn read(mut self, run: Arc<Run>, writes: u32) -> anyhow::Result<Samples> {
+    async fn read(mut self, run: Arc<Run>, load: Load) -> anyhow::Result<Samples> {
         let (mut samples, mut seen) = (Samples::default(), 0);
-        while seen < writes {
+        while seen < load.writes {
             anyhow::ensure!(self.stream.read_buf(&mut self.text).await? > 0, "the stream ended");
             let now = Instant::now();
             let mut taken = 0;
             while let Some(end) = memmem::find(&self.text[taken..], b"\n\n") {
                 if let Some(number) = write_number(&self.text[taken..taken + end]) {
                     seen += 1;
-                    if number >= WARM {
+                    if number >= load.warm {
                         samples.push(now.saturating_duration_since(run.due(number)));
                     }
                 }

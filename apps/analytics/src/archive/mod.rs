@@ -9,6 +9,7 @@ mod encode;
 mod envelope;
 mod footer;
 mod keeper;
+mod making;
 mod reader;
 mod replay;
 mod rows;

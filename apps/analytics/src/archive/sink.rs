@@ -1,17 +1,19 @@
 //! The `archive` consumer: closes files into objects, exactly once.
 //!
-//! One object is under way at a time. It is put create-only; then the position is committed. A crash in between
-//! leaves an object that the next run finds in its way and adopts; a crash before leaves nothing.
+//! Of each partition one object is under way at a time, while records for the next ones are taken in. It is put
+//! create-only; then the position is committed. A crash in between leaves an object that the next run finds in its way and
+//! adopts; a crash before leaves nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use souk_events::LogId;
 use souk_ports::{GroupConsumer, LogRecord, Offset, Partition, fault};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::keeper::{Closing, Keeper};
+use super::keeper::Keeper;
+use super::making::Making;
 use super::replay::last_object;
 use super::writer::{Limits, Writer};
 use super::{ArchivedObject, Span};
@@ -19,6 +21,10 @@ use crate::consumer::{ConsumeError, ConsumerState, Force, Hole, Sink, caught_up}
 
 /// How often a waiting flush looks whether it has everything when no records come.
 const FLUSH_POLL: Duration = Duration::from_millis(20);
+
+/// How many objects are under way at once, each of another partition: while one is on its way to the store, another is
+/// encoded.
+const AT_ONCE: usize = 2;
 
 /// Somebody wants everything before these offsets (by partition number) archived now.
 pub(crate) struct FlushRequest {
@@ -31,6 +37,14 @@ pub(crate) struct FlushRequest {
 struct Waiting {
     request: FlushRequest,
     written: Vec<ArchivedObject>,
+    /// The partitions of which everything that it wants has been read.
+    read: BTreeSet<Partition>,
+}
+
+impl Waiting {
+    fn target(&self, partition: Partition) -> Offset {
+        self.request.targets.get(partition as usize).copied().unwrap_or(0)
+    }
 }
 
 /// What the sink works with.
@@ -47,7 +61,10 @@ pub(crate) struct ArchiveSink {
     log_id: LogId,
     writer: Writer,
     inbox: VecDeque<LogRecord>,
-    closing: Option<Closing>,
+    /// The objects under way, the oldest first.
+    making: VecDeque<Making>,
+    /// Told when one of them has come to an end.
+    wake: Arc<Notify>,
     waiting: Vec<Waiting>,
     /// No records came at the last look.
     idle: bool,
@@ -61,7 +78,8 @@ impl ArchiveSink {
             log_id,
             writer,
             inbox: VecDeque::new(),
-            closing: None,
+            making: VecDeque::new(),
+            wake: Arc::default(),
             waiting: Vec::new(),
             idle: false,
         }
@@ -79,114 +97,143 @@ impl ArchiveSink {
         None
     }
 
-    /// Closes the file of `partition` and encodes it.
-    async fn close(&mut self, partition: Partition) -> Result<(), ConsumeError> {
+    /// Reads a partition from `position` on, whatever was read of it before.
+    fn begin_at(&mut self, partition: Partition, position: Offset) {
+        self.writer.assign(partition, position);
+        for waiting in &mut self.waiting {
+            waiting.read.remove(&partition);
+        }
+    }
+
+    /// Closes the file of `partition` and begins to make an object of it, once its object before has come to its end.
+    async fn close(
+        &mut self,
+        consumer: &mut Box<dyn GroupConsumer>,
+        partition: Partition,
+    ) -> Result<(), ConsumeError> {
+        while self.is_making(partition) || self.making.len() >= AT_ONCE {
+            // One that has ended was finished before: what is left takes its time, the oldest the least.
+            self.finish(consumer, 0).await?;
+        }
+        // What came meanwhile may have changed hands.
         let Some(file) = self.writer.close(partition) else { return Ok(()) };
-        self.closing = Some(self.parts.keeper.encode(partition, file).await?);
+        if fault::planted("commit-before-put") {
+            consumer.commit(partition, file.next_offset).await?;
+            // Wide enough for a kill to fall between the position and the object.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            fault::crash_point("archive.encoded");
+        }
+        self.making.push_back(Making::begin(&self.parts.keeper, partition, file, &self.wake));
         Ok(())
     }
 
-    /// Brings the object under way to its end: stored, committed.
-    async fn finish(&mut self, consumer: &mut Box<dyn GroupConsumer>) -> Result<(), ConsumeError> {
-        let Some(closing) = &mut self.closing else { return Ok(()) };
+    /// Brings the object at `place` of those under way to its end: stored, committed.
+    async fn finish(
+        &mut self,
+        consumer: &mut Box<dyn GroupConsumer>,
+        place: usize,
+    ) -> Result<(), ConsumeError> {
+        let Some(making) = self.making.get_mut(place) else { return Ok(()) };
+        let closing = making.stored().await?;
         let Span { partition, next_offset, .. } = closing.span;
-        let end = match closing.stored {
-            Some(end) => end,
-            None => {
-                if fault::planted("commit-before-put") {
-                    consumer.commit(partition, next_offset).await?;
-                    // Wide enough for a kill to fall between the position and the object.
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                    fault::crash_point("archive.encoded");
-                }
-                let end = self.parts.keeper.put(closing).await?;
-                closing.stored = Some(end);
-                for waiting in &mut self.waiting {
-                    waiting.written.push(closing.object.clone());
-                }
-                end
-            }
-        };
+        let end = closing.stored.unwrap_or(next_offset);
         consumer.commit(partition, end).await?;
+        for waiting in &mut self.waiting {
+            waiting.written.push(closing.object.clone());
+        }
         if end == next_offset {
             self.writer.archived(partition, end);
         } else {
             // Another writer cut the log elsewhere: go on where its object ends.
             consumer.seek(partition, end).await?;
             self.inbox.retain(|record| record.partition != partition);
-            self.writer.assign(partition, end);
+            self.begin_at(partition, end);
         }
         self.parts.state.reached(partition, end);
-        self.closing = None;
+        self.making.remove(place);
+        Ok(())
+    }
+
+    /// Notes for the waiting flushes of which partitions everything that they want has been read.
+    async fn look(&mut self) -> Result<(), ConsumeError> {
+        let (log, writer) = (&*self.parts.keeper.log, &self.writer);
+        for waiting in &mut self.waiting {
+            let unread =
+                writer.partitions().into_iter().filter(|partition| !waiting.read.contains(partition));
+            let looks = unread.filter_map(|partition| {
+                let (position, target) = (writer.read_position(partition)?, waiting.target(partition));
+                // Offsets have holes: where nothing came, perhaps nothing is left.
+                if position < target && !self.idle {
+                    return None;
+                }
+                Some(async move { (partition, caught_up(log, partition, position, target).await) })
+            });
+            for (partition, caught_up) in futures_util::future::join_all(looks).await {
+                if caught_up? {
+                    waiting.read.insert(partition);
+                }
+            }
+        }
+        // Once for each time that nothing came.
+        self.idle = false;
         Ok(())
     }
 
     /// Returns a partition whose file a waiting flush wants closed.
-    async fn wanted(&self) -> Result<Option<Partition>, ConsumeError> {
-        for waiting in &self.waiting {
-            for partition in self.writer.partitions() {
-                let open = self.writer.is_open(partition) && !self.is_past(waiting, partition);
-                if open && self.has_all(waiting, partition).await? {
-                    return Ok(Some(partition));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Tells whether everything of `partition` that a flush wants has been read.
-    async fn has_all(&self, waiting: &Waiting, partition: Partition) -> Result<bool, ConsumeError> {
-        let target = waiting.request.targets.get(partition as usize).copied().unwrap_or(0);
-        let position = self.writer.read_position(partition).unwrap_or(Offset::MAX);
-        if position >= target || !self.idle {
-            return Ok(position >= target);
-        }
-        // Offsets have holes: nothing came, so perhaps nothing is left.
-        Ok(caught_up(&*self.parts.keeper.log, partition, position, target).await?)
+    fn wanted(&self) -> Option<Partition> {
+        self.waiting.iter().find_map(|waiting| {
+            let open =
+                |partition: &Partition| self.writer.is_open(*partition) && !self.is_past(waiting, *partition);
+            waiting.read.iter().copied().find(open)
+        })
     }
 
     /// Answers the flushes that have everything.
-    async fn answer(&mut self) -> Result<(), ConsumeError> {
+    fn answer(&mut self) {
         // Before the partitions are assigned, nothing can be said.
         if !self.parts.state.has_joined() {
-            return Ok(());
+            return;
         }
         let mut done = Vec::new();
         for (index, waiting) in self.waiting.iter().enumerate() {
-            let mut all = true;
-            for partition in self.writer.partitions() {
-                all &= self.is_past(waiting, partition)
-                    || !self.writer.is_open(partition) && self.has_all(waiting, partition).await?;
-            }
-            if all {
+            let is_archived = |partition: &Partition| {
+                let under_way = self.writer.is_open(*partition) || self.is_making(*partition);
+                self.is_past(waiting, *partition) || !under_way && waiting.read.contains(partition)
+            };
+            if self.writer.partitions().iter().all(is_archived) {
                 done.push(index);
             }
         }
         for index in done.into_iter().rev() {
-            let Waiting { request, written } = self.waiting.swap_remove(index);
+            let Waiting { request, written, .. } = self.waiting.swap_remove(index);
             // Whoever asked may have gone.
             let _ = request.reply.send(written);
         }
-        Ok(())
+    }
+
+    fn is_making(&self, partition: Partition) -> bool {
+        self.making.iter().any(|making| making.partition == partition)
     }
 
     /// Tells whether `partition` is archived beyond what a flush wants; newer records may be open.
     fn is_past(&self, waiting: &Waiting, partition: Partition) -> bool {
-        let target = waiting.request.targets.get(partition as usize).copied().unwrap_or(0);
-        self.parts.state.position(partition).is_some_and(|position| position >= target)
+        self.parts.state.position(partition).is_some_and(|position| position >= waiting.target(partition))
     }
 }
 
 impl Sink for ArchiveSink {
     fn reset(&mut self) {
         self.writer = Writer::new(self.parts.limits);
+        for waiting in &mut self.waiting {
+            waiting.read.clear();
+        }
         self.inbox.clear();
-        self.closing = None;
+        self.making.clear();
     }
 
     fn assign(&mut self, partitions: &[(Partition, Offset)]) {
         for (partition, position) in partitions {
-            self.writer.assign(*partition, *position);
+            self.begin_at(*partition, *position);
         }
     }
 
@@ -195,9 +242,7 @@ impl Sink for ArchiveSink {
             self.writer.revoke(*partition);
         }
         self.inbox.retain(|record| !partitions.contains(&record.partition));
-        if self.closing.as_ref().is_some_and(|closing| partitions.contains(&closing.span.partition)) {
-            self.closing = None;
-        }
+        self.making.retain(|making| !partitions.contains(&making.partition));
     }
 
     /// Goes on where the archive ends, if it reaches to what the log still holds.
@@ -248,25 +293,29 @@ impl Sink for ArchiveSink {
         force: Force<'_>,
     ) -> Result<(), ConsumeError> {
         loop {
-            self.finish(consumer).await?;
+            while let Some(place) = self.making.iter().position(Making::has_ended) {
+                self.finish(consumer, place).await?;
+            }
             let now = Instant::now();
             if let Some(partition) = self.take_in(now) {
-                self.close(partition).await?;
+                self.close(consumer, partition).await?;
                 continue;
             }
+            self.look().await?;
             let forced = || {
                 let mut open = self.writer.partitions().into_iter().filter(|p| self.writer.is_open(*p));
                 open.find(|partition| force.covers(*partition))
             };
-            let next = match self.writer.due(now).or_else(forced) {
-                Some(partition) => Some(partition),
-                None => self.wanted().await?,
-            };
-            match next {
-                Some(partition) => self.close(partition).await?,
-                None => return self.answer().await,
+            match self.writer.due(now).or_else(forced).or_else(|| self.wanted()) {
+                Some(partition) => self.close(consumer, partition).await?,
+                None => break,
             }
         }
+        while let Some(place) = self.making.iter().position(|making| force.covers(making.partition)) {
+            self.finish(consumer, place).await?;
+        }
+        self.answer();
+        Ok(())
     }
 
     fn due_in(&self, now: Instant) -> Option<Duration> {
@@ -275,9 +324,11 @@ impl Sink for ArchiveSink {
     }
 
     async fn attention(&mut self) {
-        match self.parts.requests.recv().await {
-            Some(request) => self.waiting.push(Waiting { request, written: Vec::new() }),
-            None => std::future::pending().await,
+        tokio::select! {
+            Some(request) = self.parts.requests.recv() => {
+                self.waiting.push(Waiting { request, written: Vec::new(), read: BTreeSet::new() });
+            }
+            () = self.wake.notified() => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use souk_domain::Timestamp;
 use souk_ports::{LogRecord, Offset, Partition};
 
@@ -12,7 +13,7 @@ const RECORD_OVERHEAD: usize = size_of::<LogRecord>();
 /// When files are closed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Most bytes in memory over all open files.
+    /// Most bytes in memory over all open files; a single one has half of them.
     pub bytes: usize,
     /// Most records in a file.
     pub rows: usize,
@@ -21,10 +22,41 @@ pub(crate) struct Limits {
 }
 
 /// A partition's records that are not archived yet.
+///
+/// Payloads are copied into memory of its own: those of a delivery share one piece with records of other partitions,
+/// which would be kept until the last of these is archived.
 struct OpenFile {
+    /// Without their payloads.
     records: Vec<LogRecord>,
+    /// One behind the other.
+    payloads: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
     bytes: usize,
     opened_at: Instant,
+}
+
+impl OpenFile {
+    fn new(opened_at: Instant) -> Self {
+        Self { records: Vec::new(), payloads: Vec::new(), ends: Vec::new(), bytes: 0, opened_at }
+    }
+
+    fn push(&mut self, mut record: LogRecord) {
+        self.bytes += cost(&record);
+        self.payloads.extend_from_slice(&std::mem::take(&mut record.payload));
+        self.ends.push(self.payloads.len());
+        self.records.push(record);
+    }
+
+    fn into_records(self) -> Vec<LogRecord> {
+        let Self { mut records, payloads, ends, .. } = self;
+        let (payloads, mut begin) = (Bytes::from(payloads), 0);
+        for (record, end) in records.iter_mut().zip(ends) {
+            record.payload = payloads.slice(begin..end);
+            begin = end;
+        }
+        records
+    }
 }
 
 /// A partition that is ours.
@@ -91,9 +123,7 @@ impl Writer {
     /// Returns the partition whose file has to be closed before `record` can be taken.
     pub fn closes_before(&self, record: &LogRecord) -> Option<Partition> {
         let file = self.slots.get(&record.partition)?.open.as_ref();
-        let full = file.is_some_and(|file| {
-            file.records.len() >= self.limits.rows || hour(record) > hour(&file.records[0])
-        });
+        let full = file.is_some_and(|file| self.is_full(file) || hour(record) > hour(&file.records[0]));
         if full {
             return Some(record.partition);
         }
@@ -113,13 +143,9 @@ impl Writer {
         else {
             return;
         };
-        let cost = cost(&record);
+        self.bytes += cost(&record);
         slot.read = record.offset + 1;
-        let file =
-            slot.open.get_or_insert_with(|| OpenFile { records: Vec::new(), bytes: 0, opened_at: now });
-        file.records.push(record);
-        file.bytes += cost;
-        self.bytes += cost;
+        slot.open.get_or_insert_with(|| OpenFile::new(now)).push(record);
     }
 
     /// Returns a partition whose file is full or old.
@@ -127,9 +153,12 @@ impl Writer {
         self.slots.iter().find_map(|(partition, slot)| {
             let file = slot.open.as_ref()?;
             let old = now.saturating_duration_since(file.opened_at) >= self.limits.age;
-            (old || file.records.len() >= self.limits.rows || self.bytes >= self.limits.bytes)
-                .then_some(*partition)
+            (old || self.is_full(file) || self.bytes >= self.limits.bytes).then_some(*partition)
         })
+    }
+
+    fn is_full(&self, file: &OpenFile) -> bool {
+        file.records.len() >= self.limits.rows || file.bytes >= self.limits.bytes / 2
     }
 
     /// Returns in what time the oldest file is due.
@@ -147,7 +176,7 @@ impl Writer {
             first_offset: slot.position,
             next_offset: slot.read,
             first_appended_at: file.records.first()?.appended_at,
-            records: file.records,
+            records: file.into_records(),
         })
     }
 

@@ -1,8 +1,10 @@
 //! How many events per second a transactional producer alone gets into a topic: prints JSON for `cargo xtask bench`.
 //!
 //! No outbox to read, no position to keep: the payload is the same bytes each time, only keys differ. `KAFKA_BROKERS`,
-//! `KAFKA_TOPIC`, `EVENTS`, `PER_TRANSACTION` and `PAYLOAD` say what to do; the topic has to be there.
+//! `KAFKA_TOPIC`, `EVENTS`, `PER_TRANSACTION` and `PAYLOAD` say what to do; the topic has to be there. `VARY` has ids in the
+//! payload, with commas between, that are others in each event, so that it compresses as events do.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,9 +14,20 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientContext, Message as _};
+use uuid::Uuid;
 
 /// Longest that a call may take.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Returns an id that looks like chance, and is the same for the same event.
+fn random_id(number: u64, id: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    let mut next = || {
+        (number, id).hash(&mut hasher);
+        hasher.finish()
+    };
+    Uuid::from_u64_pair(next(), next()).to_string()
+}
 
 /// Counts what the broker has.
 #[derive(Clone, Default)]
@@ -37,6 +50,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let text = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let (topic, payload) = (text("KAFKA_TOPIC")?, text("PAYLOAD")?);
     let (events, per_transaction): (u64, u64) = (text("EVENTS")?.parse()?, text("PER_TRANSACTION")?.parse()?);
+    let vary = text("VARY").unwrap_or_default();
+    let vary: Vec<&str> = vary.split(',').filter(|id| !id.is_empty()).collect();
+    let payload = |number| {
+        let own = |text: String, id: &&str| text.replace(id, &random_id(number, id));
+        vary.iter().fold(payload.clone(), own)
+    };
     let delivered = Delivered::default();
     let producer: BaseProducer<Delivered> = ClientConfig::new()
         .set("bootstrap.servers", text("KAFKA_BROKERS")?)
@@ -70,14 +89,15 @@ fn transaction(
     producer: &BaseProducer<Delivered>,
     delivered: &Delivered,
     topic: &str,
-    payload: &str,
+    payload: impl Fn(u64) -> String,
     events: std::ops::Range<u64>,
 ) -> Result<(), KafkaError> {
     producer.begin_transaction()?;
     let end = events.end;
     for number in events {
         let key = format!("01998f2e-7c1a-7000-8000-{number:012x}");
-        let mut record = BaseRecord::to(topic).key(&key).payload(payload);
+        let payload = payload(number);
+        let mut record = BaseRecord::to(topic).key(&key).payload(&payload);
         while let Err((error, back)) = producer.send(record) {
             if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
                 return Err(error);

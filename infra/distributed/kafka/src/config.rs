@@ -125,7 +125,7 @@ impl KafkaConfig {
             .set("queued.max.messages.kbytes", "4096")
             .set("queued.min.messages", "10000")
             .set("fetch.max.bytes", "1048576")
-            .set("max.partition.fetch.bytes", "524288")
+            .set("max.partition.fetch.bytes", "65536")
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.error.backoff.ms", "100");
         client

@@ -150,8 +150,14 @@ fn with_a_thousand(town: &Town<'_>, time: Duration) -> anyhow::Result<f64> {
 
 /// Returns the rate of the example of souk-kafka that produces to this town's topic and does nothing else.
 pub fn producer_alone(town: &Town<'_>, events: u32) -> anyhow::Result<f64> {
+    fill_topic(town, events, "")
+}
+
+/// Fills this town's topic with events whose ids in `vary` differ; returns the rate.
+pub fn fill_topic(town: &Town<'_>, events: u32, vary: &str) -> anyhow::Result<f64> {
     let figures = crate::cargo::example("souk-kafka", "transaction_rate", |command| {
         town.equip(command)
+            .env("VARY", vary)
             .env("EVENTS", events.to_string())
             .env("PER_TRANSACTION", PER_TRANSACTION.to_string())
             .env("PAYLOAD", PAYLOAD);

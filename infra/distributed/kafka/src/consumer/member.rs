@@ -9,7 +9,7 @@ mod commit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -31,6 +31,10 @@ const MAX_RECORDS: usize = 2048;
 const MAX_BYTES: usize = 1 << 20;
 /// How long a poll lasts while the caller waits; a command that comes meanwhile waits for it, a record does not.
 const POLL: Duration = Duration::from_millis(50);
+/// The same for a while after records came, since commits follow them.
+const BUSY_POLL: Duration = Duration::from_millis(2);
+/// How long that is: longer than what is read waits to be committed.
+const BUSY_FOR: Duration = Duration::from_secs(1);
 /// Time for the caller between two calls of `next`; after it the group takes its partitions.
 const MAX_POLL_INTERVAL_MS: &str = "300000";
 
@@ -51,6 +55,8 @@ pub(super) struct Member {
     /// What ends the membership, when the records before it have been given.
     failure: Option<PortError>,
     watchdog: Watchdog,
+    /// When the last records were given.
+    read_at: Option<Instant>,
     /// Goes last, when the group was left.
     _presence: Presence,
 }
@@ -101,6 +107,7 @@ impl Member {
             introduced: false,
             failure: None,
             watchdog: Watchdog::new(),
+            read_at: None,
         })
     }
 
@@ -161,7 +168,8 @@ impl Member {
             return outcome;
         }
         if self.ready.is_empty() {
-            self.fetch(POLL, MAX_RECORDS);
+            let busy = self.read_at.is_some_and(|at| at.elapsed() < BUSY_FOR);
+            self.fetch(if busy { BUSY_POLL } else { POLL }, MAX_RECORDS);
         }
         if self.ready.is_empty() {
             if let Some(failure) = self.failure.take() {
@@ -172,6 +180,7 @@ impl Member {
             return Ok(None);
         }
         self.watchdog.fed();
+        self.read_at = Some(Instant::now());
         // A rebalance that came with them waits until they are done with.
         Ok(Some(Delivery::Records(std::mem::take(&mut self.ready))))
     }
