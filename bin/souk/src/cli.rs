@@ -198,15 +198,8 @@ pub struct LoadArgs {
     /// Transactions to replay, CSV or CSV in gzip [default: a sample inside the binary]
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// Where the api is [setting: API_URL] [default: http://localhost:3000]
-    #[arg(long, value_name = "URL")]
-    pub api: Option<String>,
-    /// Where the event stream is [setting: SSE_URL] [default: port 3001 beside the api]
-    #[arg(long, value_name = "URL")]
-    pub stream: Option<String>,
-    /// Where analytics is [setting: ANALYTICS_URL] [default: port 8080 beside the api]
-    #[arg(long, value_name = "URL")]
-    pub analytics: Option<String>,
+    #[command(flatten)]
+    pub places: PlaceArgs,
     /// Requests in flight at once
     #[arg(long, value_name = "NUMBER", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub concurrency: u16,

@@ -9,6 +9,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use souk_events::stream;
+
 mod check;
 mod distributed;
 mod dotenv;
@@ -156,7 +158,7 @@ impl Settings {
             },
             log_level: text("LOG_LEVEL"),
             api_url: url("API_URL", api_port, ""),
-            sse_url: url("SSE_URL", notifications_port, "/events/stream"),
+            sse_url: url("SSE_URL", notifications_port, stream::PATH),
             analytics_url: url("ANALYTICS_URL", health_port, ""),
             resolved,
             warnings,

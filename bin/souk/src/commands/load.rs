@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use souk_load::{LoadConfig, LoadError};
 
-use crate::cli::{LoadArgs, clients};
+use crate::cli::LoadArgs;
 use crate::commands::runtime;
 use crate::failure::Failure;
 use crate::output;
@@ -16,12 +16,7 @@ use crate::settings::Settings;
 /// `Fault` when the proof found one, `Usage` for settings and unreadable transactions, `Unreachable` when a service
 /// cannot be reached.
 pub fn run(args: LoadArgs) -> Result<(), Failure> {
-    let given = [
-        ("API_URL", "api", &args.api),
-        ("SSE_URL", "stream", &args.stream),
-        ("ANALYTICS_URL", "analytics", &args.analytics),
-    ];
-    let settings = clients(given, args.env_file.clone())?;
+    let settings = args.places.settings(args.env_file.clone())?;
     for warning in &settings.warnings {
         eprintln!("warning: {warning}");
     }

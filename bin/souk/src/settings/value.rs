@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use souk_events::stream;
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::secret::Secret;
@@ -38,6 +39,8 @@ pub enum Kind {
     LogFilter,
     /// Where a service of souk is for browsers: http, or https where somebody in front speaks it.
     Url,
+    /// Where the event stream is, in the same way; a URL without a path is completed.
+    StreamUrl,
     /// Where a server is: http or https.
     Endpoint,
     /// Where Postgres is; may hold a password.
@@ -91,7 +94,7 @@ impl Kind {
             Self::Origins => "ORIGINS",
             Self::OneOf(_) | Self::Text => "VALUE",
             Self::LogFilter => "FILTER",
-            Self::Url | Self::Endpoint | Self::DatabaseUrl => "URL",
+            Self::Url | Self::StreamUrl | Self::Endpoint | Self::DatabaseUrl => "URL",
             Self::Brokers => "HOST:PORT,…",
             Self::Name { .. } => "NAME",
             Self::Folder => "DIR",
@@ -150,6 +153,10 @@ impl Kind {
             Self::Url => match address::http(text) {
                 Ok(()) => Ok(Value::Text(text.trim_end_matches('/').to_owned())),
                 Err(why) => misread(why, "give a URL such as http://localhost:3000"),
+            },
+            Self::StreamUrl => match address::http(text) {
+                Ok(()) => Ok(Value::Text(address::of_stream(text))),
+                Err(why) => misread(why, format!("give a URL such as http://localhost:3001{}", stream::PATH)),
             },
             Self::Endpoint => match address::http(text) {
                 Ok(()) => Ok(Value::Text(text.trim_end_matches('/').to_owned())),
@@ -301,6 +308,18 @@ mod tests {
         {
             assert!(ANY.parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn completes_the_address_of_the_stream() {
+        for (text, url) in [
+            ("http://localhost:3001", "http://localhost:3001/events/stream"),
+            ("https://shop.example/", "https://shop.example/events/stream"),
+            ("https://shop.example/live/", "https://shop.example/live"),
+        ] {
+            assert_eq!(Kind::StreamUrl.parse(text), Ok(Value::Text(url.to_owned())), "{text}");
+        }
+        assert!(Kind::StreamUrl.parse("localhost:3001").is_err());
     }
 
     #[test]

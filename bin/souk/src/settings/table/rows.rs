@@ -239,9 +239,9 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "SSE_URL",
-        Kind::Url,
+        Kind::StreamUrl,
         &[Up, Web, Clients],
-        "Where the event stream is for them; without it, at NOTIFICATIONS_PORT of this machine",
+        "Where the event stream is for them, its path by default /events/stream; without it, at NOTIFICATIONS_PORT of this machine",
     ),
     setting(
         "ANALYTICS_URL",
@@ -255,6 +255,6 @@ pub const SETTINGS: &[Setting] = &[
         &[Web],
         "Where `souk web` itself finds the api, when that is not where browsers do; without it, API_URL",
     ),
-    setting("INTERNAL_SSE_URL", Kind::Url, &[Web], "The same of the event stream; without it, SSE_URL"),
+    setting("INTERNAL_SSE_URL", Kind::StreamUrl, &[Web], "The same of the event stream; without it, SSE_URL"),
     setting("INTERNAL_ANALYTICS_URL", Kind::Url, &[Web], "The same of analytics; without it, ANALYTICS_URL"),
 ];

@@ -1,5 +1,7 @@
 //! The little of URLs and addresses that settings need.
 
+use souk_events::stream;
+
 /// Tells whether `text` is an http or https URL.
 pub fn http(text: &str) -> Result<(), &'static str> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
@@ -35,6 +37,13 @@ pub fn brokers(text: &str) -> Result<String, &'static str> {
         }
     }
     Ok(brokers.join(","))
+}
+
+/// Returns where the event stream is: where `url` names a host alone, at the path under which souk serves it.
+pub fn of_stream(url: &str) -> String {
+    let url = url.trim_end_matches('/');
+    let has_path = url.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
+    if has_path { url.to_owned() } else { format!("{url}{}", stream::PATH) }
 }
 
 #[cfg(test)]
