@@ -32,16 +32,16 @@ const SERVERS: &str = "servers of its own";
 
 /// The programs that matter to the order; all others take some seconds.
 const KNOWN: [Known; 10] = [
-    takes(400, "souk tests/bad_days/main.rs").apart(SERVERS),
-    takes(270, "souk-distributed tests/it/main.rs"),
-    takes(200, "souk tests/it/main.rs"),
+    takes(420, "souk tests/bad_days/main.rs").apart(SERVERS),
+    takes(380, "souk-distributed tests/it/main.rs"),
+    takes(330, "souk tests/it/main.rs"),
+    takes(290, "souk tests/browser/main.rs"),
+    takes(130, "souk tests/contract/main.rs"),
     takes(110, "souk-kafka tests/it/main.rs"),
-    takes(80, "souk-audit tests/it/main.rs"),
-    takes(80, "souk tests/browser/main.rs"),
+    takes(90, "souk-migrate tests/it/main.rs"),
+    takes(80, "souk-aws tests/it/main.rs"),
     takes(60, "souk-servers tests/it/main.rs").apart(SERVERS),
-    takes(50, "souk-aws tests/it/main.rs"),
-    takes(50, "souk tests/contract/main.rs"),
-    takes(40, "souk-migrate tests/it/main.rs"),
+    takes(40, "souk-notifications tests/it/main.rs"),
 ];
 
 /// The programs that have not run yet, and those that run.

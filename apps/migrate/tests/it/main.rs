@@ -9,6 +9,7 @@ mod copying;
 mod following;
 mod joining;
 mod planning;
+mod planted;
 mod reading;
 mod sharing;
 mod turning;

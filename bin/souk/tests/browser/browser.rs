@@ -175,9 +175,14 @@ impl Browser {
 
     /// Presses the pointer's button on something.
     pub fn click(&self, role: &str, name: &str) {
+        let mut before = None;
         let (x, y) = eventually(&format!("{role} {name:?} can be clicked"), || {
             // Between being found and being looked at it may be drawn anew.
-            self.look(role, name).first()?.hit(&self.driver).ok()?
+            let place = self.look(role, name).first()?.hit(&self.driver).ok()?;
+            // A page that is still being laid out would move it away from under the pointer.
+            let still = place.is_some() && before == place;
+            before = place;
+            place.filter(|_| still)
         });
         self.must(souk_browser::click(&self.driver, x, y));
     }

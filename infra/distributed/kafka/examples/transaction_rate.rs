@@ -70,12 +70,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .create_with_context(delivered.clone())?;
     producer.init_transactions(LIMIT)?;
     // The first transaction finds brokers and leaders.
-    transaction(&producer, &delivered, &topic, &payload, 0..1)?;
+    transaction(&producer, &delivered, &topic, payload, 0..1)?;
     let began = Instant::now();
     let mut next = 1;
     while next < events {
         let end = events.min(next + per_transaction);
-        transaction(&producer, &delivered, &topic, &payload, next..end)?;
+        transaction(&producer, &delivered, &topic, payload, next..end)?;
         next = end;
     }
     let seconds = began.elapsed().as_secs_f64();

@@ -5,10 +5,11 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use souk_aws::{AwsConfig, AwsKeys};
+use souk_conformance::eventually;
 use souk_kafka::KafkaConfig;
 
 use crate::bed::{Database, setting, unique};
@@ -90,6 +91,17 @@ pub fn remove_topics(kafka: &KafkaConfig) {
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         let _ = admin(&kafka).delete_topics(&topics, &AdminOptions::new()).await;
     });
+}
+
+/// Deletes the topic of a log's events and makes it anew: everything in it is gone.
+pub async fn remake_topic(kafka: &KafkaConfig) {
+    admin(kafka).delete_topics(&[&kafka.topic], &AdminOptions::new()).await.unwrap();
+    eventually("the topic is made anew", || async {
+        let new = NewTopic::new(&kafka.topic, kafka.partitions, TopicReplication::Fixed(1));
+        let made = admin(kafka).create_topics(&[new], &AdminOptions::new()).await.unwrap();
+        made.iter().all(Result::is_ok).then_some(())
+    })
+    .await;
 }
 
 /// Asks DynamoDB Local, which looks for a signature and does not verify it: no client is needed.

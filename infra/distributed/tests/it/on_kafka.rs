@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::bed::{
     Database, Running, TestSessions, config, insert, insert_many, read_event, rotation, unique,
 };
-use crate::names::{kafka, remove_topics};
+use crate::names::{kafka, remake_topic, remove_topics};
 use crate::recovery::{Freezer, start_frozen};
 
 /// A database and a topic of one test.
@@ -169,5 +169,46 @@ async fn an_outbox_is_compared_with_the_real_topic() {
     let relay = bed.start(Some(token));
     relay.leads().await;
     bed.all_once(product, 12_005).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_made_anew_gets_what_the_outbox_has_once_an_operator_says_so() {
+    let mut bed = Bed::open().await;
+    let (client, product) = (bed.database.client().await, Uuid::now_v7());
+    let relay = bed.start(None);
+    for version in 1..=5 {
+        insert(&client, product, version).await;
+    }
+    bed.all_once(product, 5).await;
+    remake_topic(&bed.kafka).await;
+    let is_stopped = |state: &RelayState| matches!(state, RelayState::Stopped(_));
+    insert(&client, product, 6).await;
+    relay.until("the one that publishes to stop", is_stopped).await;
+    relay.stop().await;
+    bed.log = KafkaEventLog::connect(bed.kafka.clone()).await.unwrap();
+    for accept in [None, Some("00000000".to_owned())] {
+        let relay = bed.start(accept);
+        relay.until("a new one to stop", is_stopped).await;
+        relay.stop().await;
+    }
+    assert_eq!(bed.versions(product).await, [0_u64; 0], "nothing is published before somebody says so");
+
+    let relay = bed.start(None);
+    let stopped = relay.until("it to name the word", is_stopped).await;
+    relay.stop().await;
+    let RelayState::Stopped(reason) = stopped else { unreachable!("it was waited for") };
+    assert!(reason.contains("anew"), "{reason}");
+    let token = reason.split_once("RELAY_ACCEPT=").unwrap().1[..8].to_owned();
+    let relay = bed.start(Some(token));
+    relay.leads().await;
+    insert(&client, product, 7).await;
+    bed.all_once(product, 7).await;
+    relay.stop().await;
+    // The word was for once: what follows needs none.
+    let relay = bed.start(None);
+    relay.leads().await;
+    insert(&client, product, 8).await;
+    bed.all_once(product, 8).await;
     relay.stop().await;
 }

@@ -55,7 +55,8 @@ impl Busy {
 
     /// Waits until it has written for a while.
     fn writes(&self) {
-        let before = self.ledger();
+        // Before its first transaction it has written down nothing, not even what was there.
+        let before = eventually("it has begun", || Some(self.ledger()).filter(|ledger| !ledger.is_empty()));
         eventually("it writes", || {
             let now = self.ledger();
             let gone = before.keys().filter(|id| !now.contains_key(*id)).count();

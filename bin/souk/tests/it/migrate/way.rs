@@ -278,6 +278,7 @@ fn a_follower_makes_way_for_turns_and_goes_on_after_them() {
     shop.done_beside(&["rollback", "--within", "120s"]);
     shop.sql("UPDATE products SET quantity = 58 WHERE name = 'Product 60'");
     eventually("the change has arrived", || (stock(&souk, &id) == 58).then_some(()));
+    eventually("the follower says how it does", || status().contains("(as of ").then_some(()));
     following.signal(libc::SIGKILL);
     following.wait();
     let told = status();

@@ -1,0 +1,27 @@
+//! Tests of tests: each is run once more with a planted bug, in a process of its own, and has to fail by it.
+
+use std::process::Command;
+
+fn assert_noticed(test: &str, bug: &str, by: &str) {
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    let output = again.args(["--exact", test]).env("SOUK_PLANTED_BUG", bug).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("0 passed; 1 failed") && said.contains(by), "{test} with {bug}:\n{said}");
+}
+
+#[test]
+fn a_fence_around_one_table_of_several_is_noticed() {
+    assert_noticed(
+        "joining::the_tables_behind_views_joins_and_subqueries_are_named_fenced_and_compared",
+        "migrate-fences-one-table",
+        "unwrap_err",
+    );
+}
+
+#[test]
+fn a_side_that_stays_shut_is_noticed() {
+    let cut_over = "breaking_off::a_cut_over_that_is_broken_off_lets_the_old_system_write_again";
+    assert_noticed(cut_over, "migrate-stays-shut", "souk keeps the products now");
+    let rollback = "breaking_off::a_rollback_that_is_broken_off_lets_souk_write_again";
+    assert_noticed(rollback, "migrate-stays-shut", "souk writes again");
+}
