@@ -98,7 +98,7 @@ pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdi
     progress.end();
 
     let mut ledger = ledger.lock().expect("no holder of the ledger panics");
-    ledger.settle(if recent.covered { None } else { recent.oldest });
+    ledger.settle(recent.judged_from());
     Ok(Verdict {
         run,
         continued: opening.existing > 0,
@@ -123,6 +123,7 @@ pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdi
             crossings_expected: ledger.crossings(),
             recent_events: recent.matched,
             recent_covers_all: recent.covered,
+            recent_behind: recent.behind,
             archived_rows: archive.rows,
             archived_objects: archive.objects,
         },

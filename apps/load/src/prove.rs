@@ -36,9 +36,41 @@ pub(crate) struct Recent {
     pub covered: bool,
     /// The time of the oldest one.
     pub oldest: Option<Timestamp>,
+    /// Events of acknowledged writes that analytics has not come to yet: that they are there is the archive's to prove.
+    pub behind: usize,
 }
 
-/// Looks for every acknowledged write in the recent events; consumers that trail have `settle` to catch up.
+impl Recent {
+    /// Returns from when on an event that is not there is lost; `None`: from the beginning.
+    pub fn judged_from(&self) -> Option<Timestamp> {
+        match (self.behind, self.covered) {
+            (0, true) => None,
+            (0, false) => self.oldest,
+            _ => Some(Timestamp::MAX),
+        }
+    }
+}
+
+/// Returns how many events of the log analytics has not put among the recent ones yet.
+async fn behind(analytics: &mut Client) -> Result<usize, LoadError> {
+    #[derive(Deserialize)]
+    struct Progress {
+        consumers: Vec<Consumer>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Consumer {
+        name: String,
+        lag_events: usize,
+    }
+    analytics.get("/progress").await?;
+    let progress: Progress = read(analytics, "GET /progress")?;
+    let recent = progress.consumers.iter().find(|consumer| consumer.name == "recent");
+    Ok(recent.map_or(0, |recent| recent.lag_events))
+}
+
+/// Looks for every acknowledged write in the recent events. A consumer that trails has `settle` to catch up; what it has not
+/// come to by then, since its store is slower than the writers were, is not lost by that.
 pub(crate) async fn recent(
     analytics: &mut Client,
     ledger: &SharedLedger,
@@ -66,8 +98,16 @@ pub(crate) async fn recent(
         let ledger = ledger.lock().expect(POISONED);
         (ledger.earliest, ledger.acknowledged() + ledger.crossings())
     };
-    let Some(earliest) = earliest else { return Ok(Recent { matched: 0, covered: true, oldest: None }) };
+    let Some(earliest) = earliest else {
+        return Ok(Recent { matched: 0, covered: true, oldest: None, behind: 0 });
+    };
     let started = Instant::now();
+    // Asked for before the events are: what is counted here may be among them, never the other way round.
+    let mut trails = behind(analytics).await?;
+    while trails > 0 && started.elapsed() < settle {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        trails = behind(analytics).await?;
+    }
     loop {
         let (mut oldest, mut cursor) = (None, None);
         loop {
@@ -88,7 +128,8 @@ pub(crate) async fn recent(
         let covered = missing == 0 || oldest.is_some_and(|oldest| oldest <= earliest);
         // A retention shorter than the run shows as a beginning that is missing; waiting does not bring it back.
         if missing == 0 || !covered || started.elapsed() > settle {
-            return Ok(Recent { matched: wanted - missing, covered, oldest });
+            let behind = if missing <= trails { missing } else { 0 };
+            return Ok(Recent { matched: wanted - missing, covered, oldest, behind });
         }
         tokio::time::sleep(LOOK_AGAIN).await;
         ledger.lock().expect(POISONED).forget(Source::Recent);

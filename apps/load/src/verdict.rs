@@ -100,6 +100,17 @@ pub struct StreamFigures {
     pub caught_up_seconds: f64,
 }
 
+impl ProofFigures {
+    /// Says what the recent events do not tell.
+    fn about_recent(&self) -> String {
+        match (self.recent_behind, self.recent_covers_all) {
+            (0, true) => String::new(),
+            (0, false) => " (which do not go back to the beginning)".to_owned(),
+            (behind, _) => format!(" ({behind} more are on their way, and archived)"),
+        }
+    }
+}
+
 /// What the proof compared.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +123,8 @@ pub struct ProofFigures {
     pub recent_events: usize,
     /// Whether recent events go back to the beginning of the run.
     pub recent_covers_all: bool,
+    /// How many analytics had not come to yet when the run ended: in the archive they are all the same.
+    pub recent_behind: usize,
     /// Rows in the archived objects that the run made.
     pub archived_rows: u64,
     /// Those objects.
@@ -230,7 +243,7 @@ impl fmt::Display for Verdict {
             self.proof.writes_acknowledged,
             self.proof.crossings_expected,
             self.proof.recent_events,
-            if self.proof.recent_covers_all { "" } else { " (which do not go back to the beginning)" },
+            self.proof.about_recent(),
             self.proof.archived_rows,
             self.proof.archived_objects
         )?;

@@ -30,6 +30,8 @@ pub enum Misbehaviour {
     LoseInRecent(usize),
     /// The recent events have it twice.
     DoubleInRecent(usize),
+    /// The recent events lack those from this offset on, which are on their way.
+    TrailInRecent(usize),
     /// The archive has a row less than events.
     LoseInArchive,
     /// The archive begins later than it should.
@@ -78,6 +80,7 @@ impl Fake {
             .route("/stock-adjustments", post(order))
             .route("/events/stream", get(stream))
             .route("/events", get(recent))
+            .route("/progress", get(progress))
             .route("/archive", get(archive))
             .route("/archive/flush", post(flush))
             .with_state(fake);
@@ -292,6 +295,7 @@ async fn recent(State(fake): State<Shared>, Query(query): Query<HashMap<String, 
         let copies = match fake.misbehaviour {
             Misbehaviour::LoseInRecent(n) if n == at => 0,
             Misbehaviour::DoubleInRecent(n) if n == at => 2,
+            Misbehaviour::TrailInRecent(n) if n <= at => 0,
             _ => 1,
         };
         let held = event["time"].as_str().unwrap() >= query["from"].as_str();
@@ -299,6 +303,15 @@ async fn recent(State(fake): State<Shared>, Query(query): Query<HashMap<String, 
     }
     let next = (begin > 0).then(|| begin.to_string());
     json!({"items": items, "nextCursor": next}).to_string().into_response()
+}
+
+async fn progress(State(fake): State<Shared>) -> Response {
+    let store = fake.state.lock().await;
+    let lag = match fake.misbehaviour {
+        Misbehaviour::TrailInRecent(n) => store.events.len().saturating_sub(n),
+        _ => 0,
+    };
+    json!({"consumers": [{"name": "recent", "lagEvents": lag}]}).to_string().into_response()
 }
 
 async fn archive(State(fake): State<Shared>) -> Response {

@@ -1,6 +1,7 @@
 //! What a run finds.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use souk_load::{FaultKind, LoadConfig, LoadError, Verdict, run};
 
@@ -106,6 +107,14 @@ async fn every_fault_turns_the_verdict_red() {
         assert!(expected.iter().all(|kind| found.contains(kind)), "{misbehaviour:?}: {verdict}");
         assert!(verdict.to_string().contains("FAULTS FOUND"), "{misbehaviour:?}");
     }
+}
+
+#[tokio::test]
+async fn recent_events_that_are_on_their_way_are_not_lost() {
+    let shorter = |config: &mut LoadConfig| config.settle = Duration::from_millis(300);
+    let verdict = outcome(Misbehaviour::TrailInRecent(50), shorter).await;
+    assert!(verdict.holds() && verdict.proof.recent_behind > 0, "{verdict}");
+    assert!(verdict.to_string().contains("more are on their way, and archived"), "{verdict}");
 }
 
 #[tokio::test]
