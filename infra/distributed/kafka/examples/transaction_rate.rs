@@ -69,6 +69,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .set("queue.buffering.max.kbytes", "65536")
         .create_with_context(delivered.clone())?;
     producer.init_transactions(LIMIT)?;
+    wait_for_topic(&producer, &topic)?;
     // The first transaction finds brokers and leaders.
     transaction(&producer, &delivered, &topic, payload, 0..1)?;
     let began = Instant::now();
@@ -83,6 +84,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rate = (events - 1) as f64 / seconds;
     println!("{}", serde_json::json!({ "eventsPerSecond": rate, "events": events, "seconds": seconds }));
     Ok(())
+}
+
+/// A topic that was just made is not known to every broker at once.
+fn wait_for_topic(producer: &BaseProducer<Delivered>, topic: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let began = Instant::now();
+    loop {
+        let metadata = producer.client().fetch_metadata(Some(topic), LIMIT)?;
+        let is_there = |topic: &rdkafka::metadata::MetadataTopic| {
+            topic.error().is_none() && !topic.partitions().is_empty()
+        };
+        if metadata.topics().iter().any(is_there) {
+            return Ok(());
+        }
+        if began.elapsed() > LIMIT {
+            return Err(format!("topic {topic} is not there after {LIMIT:?}").into());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn transaction(
