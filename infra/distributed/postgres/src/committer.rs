@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::connect::{self, ConnectError};
 use crate::failure::{self, Failure};
 use crate::queue::{Gathered, Reply};
-use crate::resolve::{Resolution, resolve};
+use crate::resolve::{Resolution, Trace, resolve};
 use crate::shared::{Answers, Shared};
 use crate::writer::{Outcomes, Prepared, Writer};
 
@@ -82,8 +82,7 @@ enum Attempt {
     /// The reply to COMMIT was lost.
     Unclear {
         outcomes: Outcomes,
-        xid: String,
-        pid: i32,
+        trace: Trace,
         has_events: bool,
         cause: String,
     },
@@ -181,17 +180,20 @@ impl Committer {
                     return Ok(outcomes);
                 }
                 Attempt::Failed(failure) => failure,
-                Attempt::Unclear { outcomes, xid, pid, has_events, cause } => {
+                Attempt::Unclear { outcomes, trace, has_events, cause } => {
                     self.lose();
                     let patience = self.shared.rules.outcome_patience;
-                    match resolve(&self.shared.server, &xid, pid, patience).await {
+                    match resolve(&self.shared.server, &trace, patience).await {
                         Resolution::Committed => {
                             self.committed(has_events);
                             return Ok(outcomes);
                         }
                         Resolution::RolledBack => Failure::Lost(cause),
                         Resolution::Unknown(why) => {
-                            tracing::warn!("the outcome of transaction {xid} is unknown: {cause}; {why}");
+                            tracing::warn!(
+                                "the outcome of transaction {} is unknown: {cause}; {why}",
+                                trace.xid
+                            );
                             return Ok(unknown(outcomes, &why));
                         }
                     }
@@ -241,13 +243,13 @@ impl Committer {
             // Wide enough for a kill to fall between the answer and the commit.
             std::thread::sleep(Duration::from_millis(50));
         }
-        let unclear = |outcomes, pid, cause| Attempt::Unclear {
+        let unclear = |outcomes, trace, cause| Attempt::Unclear {
             outcomes,
-            xid: transaction.xid.clone(),
-            pid,
+            trace,
             has_events: transaction.has_events,
             cause,
         };
+        let trace = writer.trace(transaction.xid.clone());
         match tokio::time::timeout(PATIENCE, writer.commit()).await {
             Ok(Ok(())) => {
                 self.committed(transaction.has_events);
@@ -257,8 +259,8 @@ impl Committer {
             Ok(Err(error)) if error.as_db_error().is_some() && !failure::is_lost(&error) => {
                 Attempt::Failed(Failure::from(error))
             }
-            Ok(Err(error)) => unclear(outcomes, writer.pid(), connect::reason(&error)),
-            Err(_) => unclear(outcomes, writer.pid(), late()),
+            Ok(Err(error)) => unclear(outcomes, trace, connect::reason(&error)),
+            Err(_) => unclear(outcomes, trace, late()),
         }
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct Session {
     pub client: Client,
     /// The server process behind it.
     pub pid: i32,
+    /// Changes when the server recovers from a crash, and when another server takes over.
+    pub incarnation: String,
 }
 
 /// Cancels a question that nobody waits for any more: the server would go on with it, and it might take effect late.
@@ -99,8 +101,8 @@ impl Server {
     /// Opens a session on the current runtime: one attempt.
     pub async fn open(&self, role: Role) -> Result<Session, ConnectError> {
         let client = self.connect().await?;
-        let pid = self.prepare(&client, role).await?;
-        Ok(Session { client, pid })
+        let (pid, incarnation) = self.prepare(&client, role).await?;
+        Ok(Session { client, pid, incarnation })
     }
 
     /// Connects and asks for nothing more.
@@ -122,12 +124,13 @@ impl Server {
     }
 
     /// Checks what the server is, and sets what the role needs.
-    async fn prepare(&self, client: &Client, role: Role) -> Result<i32, ConnectError> {
+    async fn prepare(&self, client: &Client, role: Role) -> Result<(i32, String), ConnectError> {
         let row = client
             .query_one(
                 "SELECT current_setting('server_version_num')::int, pg_backend_pid(), pg_is_in_recovery(), \
                  current_setting('server_encoding'), current_setting('synchronous_commit') = 'off' AND \
-                 (SELECT source <> 'client' FROM pg_settings WHERE name = 'synchronous_commit')",
+                 (SELECT source <> 'client' FROM pg_settings WHERE name = 'synchronous_commit'), \
+                 (SELECT coalesce(stats_reset::text, '') FROM pg_stat_wal)",
                 &[],
             )
             .await
@@ -171,7 +174,8 @@ impl Server {
             Role::Other => {}
         }
         client.batch_execute(&settings).await.map_err(|error| self.explain(&error))?;
-        Ok(row.get(1))
+        // Statistics are kept over an ordinary restart, and begin anew after a crash; each server has its own.
+        Ok((row.get(1), row.get(5)))
     }
 
     pub fn refused(&self, what: &str) -> ConnectError {

@@ -19,6 +19,7 @@ use crate::connect::{ConnectError, Role, Server, Session};
 use crate::failure::Failure;
 use crate::keeper;
 use crate::keys::{AnswerColumns, KEY_LIFETIME_MS, Keys};
+use crate::resolve::Trace;
 use crate::rows::{self, Columns, StockColumns, read};
 use crate::run::{begin, rollback, rows_if, run};
 use crate::sql::{LEAVES, Statements};
@@ -98,9 +99,9 @@ impl Writer {
         self.session.client.is_closed()
     }
 
-    /// Returns the server process of the session.
-    pub fn pid(&self) -> i32 {
-        self.session.pid
+    /// Returns what tells a transaction of the session when the session is gone.
+    pub fn trace(&self, xid: String) -> Trace {
+        Trace { xid, pid: self.session.pid, incarnation: self.session.incarnation.clone() }
     }
 
     /// Folds `units` and writes what follows; after a failure the transaction may be open and has to be abandoned. `careful` looks up every id and sku instead of presuming those of creates
