@@ -87,8 +87,6 @@ async fn ask(server: &Server, trace: &Trace, end_process: bool) -> Result<Option
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
-
     use super::*;
     use crate::PostgresConfig;
 
