@@ -100,17 +100,6 @@ pub struct StreamFigures {
     pub caught_up_seconds: f64,
 }
 
-impl ProofFigures {
-    /// Says what the recent events do not tell.
-    fn about_recent(&self) -> String {
-        match (self.recent_behind, self.recent_covers_all) {
-            (0, true) => String::new(),
-            (0, false) => " (which do not go back to the beginning)".to_owned(),
-            (behind, _) => format!(" ({behind} more are on their way, and archived)"),
-        }
-    }
-}
-
 /// What the proof compared.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -129,6 +118,17 @@ pub struct ProofFigures {
     pub archived_rows: u64,
     /// Those objects.
     pub archived_objects: usize,
+}
+
+impl ProofFigures {
+    /// Says what the recent events do not tell.
+    fn about_recent(&self) -> String {
+        match (self.recent_behind, self.recent_covers_all) {
+            (0, true) => String::new(),
+            (0, false) => " (which do not go back to the beginning)".to_owned(),
+            (behind, _) => format!(" ({behind} more are on their way, and archived)"),
+        }
+    }
 }
 
 /// A kind of fault.

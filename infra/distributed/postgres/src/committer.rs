@@ -249,7 +249,6 @@ impl Committer {
             has_events: transaction.has_events,
             cause,
         };
-        let trace = writer.trace(transaction.xid.clone());
         match tokio::time::timeout(PATIENCE, writer.commit()).await {
             Ok(Ok(())) => {
                 self.committed(transaction.has_events);
@@ -259,8 +258,8 @@ impl Committer {
             Ok(Err(error)) if error.as_db_error().is_some() && !failure::is_lost(&error) => {
                 Attempt::Failed(Failure::from(error))
             }
-            Ok(Err(error)) => unclear(outcomes, trace, connect::reason(&error)),
-            Err(_) => unclear(outcomes, trace, late()),
+            Ok(Err(error)) => unclear(outcomes, writer.trace(&transaction.xid), connect::reason(&error)),
+            Err(_) => unclear(outcomes, writer.trace(&transaction.xid), late()),
         }
     }
 

@@ -100,8 +100,8 @@ impl Writer {
     }
 
     /// Returns what tells a transaction of the session when the session is gone.
-    pub fn trace(&self, xid: String) -> Trace {
-        Trace { xid, pid: self.session.pid, incarnation: self.session.incarnation.clone() }
+    pub fn trace(&self, xid: &str) -> Trace {
+        Trace { xid: xid.to_owned(), pid: self.session.pid, incarnation: self.session.incarnation.clone() }
     }
 
     /// Folds `units` and writes what follows; after a failure the transaction may be open and has to be abandoned. `careful` looks up every id and sku instead of presuming those of creates
