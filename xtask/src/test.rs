@@ -13,7 +13,6 @@ mod programs;
 mod run;
 mod side_by_side;
 mod turns;
-mod versions;
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -25,10 +24,9 @@ use souk_servers::{Kind, Options, Scratch, Servers};
 use crate::interrupt::Interrupt;
 use children::Children;
 use count::Count;
-use programs::{Built, Passed, Program};
+use programs::{Built, Passed};
 use run::Job;
 use turns::Turns;
-use versions::Versions;
 
 /// Runs every test of the workspace, with the servers that they need.
 #[derive(clap::Args)]
@@ -82,14 +80,9 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
             Source::Own => Servers::start(scratch.path(), &Kind::ALL, options)?,
             Source::Environment => Servers::default(),
         };
-        let versions = match args.servers {
-            Source::Own => Versions::start(&built, &scratch)?,
-            Source::Environment => Versions::default(),
-        };
         let mut env = servers.env();
         env.push((contract_tools::VARIABLE, contract_tools));
-        let turns =
-            Turns::new(jobs(&built, &versions, &passed, &env), args.side_by_side.unwrap_or_else(at_once));
+        let turns = Turns::new(jobs(&built, &passed, &env), args.side_by_side.unwrap_or_else(at_once));
         side_by_side::run(turns, &children)?
     };
     println!();
@@ -140,12 +133,10 @@ fn build(passed: &Passed, children: &Children) -> anyhow::Result<Built> {
     built
 }
 
-/// Returns what is to run: each program, those of Postgres with every version, and cargo for the examples in
-/// documentation.
-fn jobs(built: &Built, versions: &Versions, passed: &Passed, env: &[(&str, String)]) -> Vec<Job> {
-    let job = |name: String, mut command: Command, own: &[(&str, String)]| {
-        // The last word is the program's own.
-        command.envs(env.iter().chain(own).map(|(name, value)| (name, value)));
+/// Returns what is to run: each program, and cargo for the examples in documentation.
+fn jobs(built: &Built, passed: &Passed, env: &[(&str, String)]) -> Vec<Job> {
+    let job = |name: String, mut command: Command| {
+        command.envs(env.iter().map(|(name, value)| (name, value)));
         Job { name, command }
     };
     let mut jobs = Vec::new();
@@ -154,13 +145,13 @@ fn jobs(built: &Built, versions: &Versions, passed: &Passed, env: &[(&str, Strin
         let mut command = crate::cargo::command();
         command.args(["test", "--doc", "--no-fail-fast"]).args(&passed.cargo);
         command.arg("--").args(&passed.programs);
-        jobs.push(job("examples in documentation".to_owned(), command, &[]));
+        jobs.push(job("examples in documentation".to_owned(), command));
     }
-    let name = |program: &Program| format!("{} {}", program.package, program.source);
-    for (version, program, own) in versions.again(built) {
-        let name = format!("{} on PostgreSQL {version}", name(program));
-        jobs.push(job(name, program.command(passed), &own));
-    }
-    jobs.extend(built.programs.iter().map(|program| job(name(program), program.command(passed), &[])));
+    jobs.extend(
+        built
+            .programs
+            .iter()
+            .map(|program| job(format!("{} {}", program.package, program.source), program.command(passed))),
+    );
     jobs
 }

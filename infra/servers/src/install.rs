@@ -20,9 +20,9 @@ impl Installed {
     }
 }
 
-pub const MAVEN: Tool = Tool {
+const MAVEN: Tool = Tool {
     name: "Maven",
-    why: "fetches Kafka, DynamoDB Local and other versions of Postgres",
+    why: "fetches Kafka and DynamoDB Local",
     found: || on_path("mvn").is_some(),
     debian: &["maven"],
     otherwise: "install it from https://maven.apache.org",

@@ -17,8 +17,6 @@ pub enum Life {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// Postgres: its major version, fetched where the system has another; the newest of the system when `None`.
-    pub version: Option<u32>,
     /// The port; a free one when `None`. A restart keeps it.
     pub port: Option<u16>,
     /// MinIO: the port of its console, which is off when `None`.

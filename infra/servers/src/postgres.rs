@@ -10,10 +10,6 @@ use anyhow::{Context as _, bail};
 use crate::Options;
 use crate::tools::{Tool, is_root, on_path, quietly, tail};
 
-mod release;
-
-pub use release::of_version;
-
 /// The oldest version that souk supports.
 const OLDEST: u32 = 15;
 /// What the guide's environment has.
