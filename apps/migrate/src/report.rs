@@ -17,8 +17,8 @@ impl fmt::Display for Plan {
         if !self.others.is_empty() {
             writeln!(
                 f,
-                "{} are read: while both systems run, a change in the first table of the mapping comes at once, in the others \
-                 with the next comparison; a cut-over shuts the writers of all of them out",
+                "{} are read: while both systems run, a change in the first table of the mapping comes at once, one in the \
+                 others by a comparison that it sets off; a cut-over shuts the writers of all of them out",
                 self.others.join(", ")
             )?;
         }

@@ -71,7 +71,7 @@ impl Way<'_> {
         Ok(self.capture.find(&name, &key).await?)
     }
 
-    /// Names the other tables that the mapping reads: no trigger tells of their changes, the comparisons find them.
+    /// Names the other tables that the mapping reads: no trigger tells which products their changes concern, comparisons do.
     ///
     /// # Errors
     /// `Found` when the source does not understand the mapping, `Unreachable` when it cannot be read.

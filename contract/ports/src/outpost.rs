@@ -7,11 +7,11 @@ use souk_domain::{Product, ProductId, Timestamp};
 
 use crate::{PortError, TableName};
 
-/// A trigger on a table of another system, and what it has written down.
+/// Triggers on a table of another system and on those that are read beside it, and what they have written down.
 ///
 /// Promises: from [`Capture::install`]'s return on, the key of every row that a committed transaction inserts, updates or
-/// deletes is told by [`Capture::changes`] of a position before it, however late that transaction commits; a
-/// transaction with the origin mark is not told.
+/// deletes is told by [`Capture::changes`] of a position before it, however late that transaction commits, and so is that it
+/// wrote a table beside it; a transaction with the origin mark is not told.
 #[async_trait]
 pub trait Capture: Send + Sync {
     /// Finds the table as the database has its name.
@@ -20,14 +20,14 @@ pub trait Capture: Send + Sync {
     /// `InvalidData` when there is none of that name.
     async fn find(&self, table: &str, key: &str) -> Result<OldTable, PortError>;
 
-    /// Puts it on a table; one that is there, whole, is left as it is.
+    /// Puts it on a table and on those `beside` it that it has the right for; one that is there, whole, is left as it is.
     ///
     /// # Errors
-    /// `InvalidData` naming the right that is missing.
-    async fn install(&self, table: &OldTable) -> Result<(), PortError>;
+    /// `InvalidData` naming the right that is missing on the table itself.
+    async fn install(&self, table: &OldTable, beside: &[TableName]) -> Result<(), PortError>;
 
     /// Tells whether it is there, whole.
-    async fn is_installed(&self, table: &OldTable) -> Result<bool, PortError>;
+    async fn is_installed(&self, table: &OldTable, beside: &[TableName]) -> Result<bool, PortError>;
 
     /// Returns the position of now.
     async fn position(&self) -> Result<String, PortError>;
@@ -107,6 +107,8 @@ pub struct Changes {
     pub keys: Vec<(String, Timestamp)>,
     /// The table was emptied as a whole.
     pub truncated: bool,
+    /// A table that is read beside it was written: which keys that concerns is not told.
+    pub beside: bool,
     /// There are more keys than were asked for.
     pub too_many: bool,
     /// The position that everything told is up to.

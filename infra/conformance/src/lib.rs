@@ -19,6 +19,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a promise that does not hold is a panic in a test")]
 
+mod again;
 pub mod archive;
 pub mod catalog;
 pub mod event_log;
@@ -32,6 +33,7 @@ mod shop;
 mod wait;
 mod write_rate;
 
+pub use again::passes_with;
 pub use fixture::{Destination, Fixture, SeededIds, Setup, TestClock};
 pub use history::{Fold, fold_log};
 pub use make::Dice;

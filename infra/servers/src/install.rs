@@ -20,9 +20,9 @@ impl Installed {
     }
 }
 
-const MAVEN: Tool = Tool {
+pub const MAVEN: Tool = Tool {
     name: "Maven",
-    why: "fetches Kafka and DynamoDB Local",
+    why: "fetches servers",
     found: || on_path("mvn").is_some(),
     debian: &["maven"],
     otherwise: "install it from https://maven.apache.org",

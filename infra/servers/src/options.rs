@@ -25,6 +25,8 @@ pub struct Options {
     /// Something in between, such as a fault proxy, listens there and passes on to
     /// [`crate::Server::behind_proxy`]: without this, clients would go round it from the second connection on.
     pub advertise: Vec<u16>,
+    /// Postgres: the major version; the newest that is installed when `None`. One that is not installed is fetched.
+    pub version: Option<u32>,
     /// Settings of the server's own, the last word: of `postgresql.conf`, of `server.properties`, arguments of
     /// DynamoDB Local (`-delayTransientStatuses` with an empty value), environment variables of MinIO.
     pub settings: Vec<(String, String)>,

@@ -10,6 +10,10 @@ use anyhow::{Context as _, bail};
 use crate::Options;
 use crate::tools::{Tool, is_root, on_path, quietly, tail};
 
+mod release;
+
+pub use release::of_version;
+
 /// The oldest version that souk supports.
 const OLDEST: u32 = 15;
 /// What the guide's environment has.
@@ -31,13 +35,18 @@ pub const TOOL: Tool = Tool {
 
 /// Returns the folder of Postgres' programs: of `version`, else of the newest there is.
 pub fn programs(version: Option<u32>) -> anyhow::Result<PathBuf> {
-    let is_whole = |folder: &Path| folder.join("initdb").is_file() && folder.join("postgres").is_file();
+    let fits = |folder: &Path| match major(folder) {
+        Some(found) => version.map_or(found >= OLDEST, |version| found == version),
+        None => false,
+    };
     if let Some(folder) = std::env::var_os("SOUK_POSTGRES_BIN").filter(|folder| !folder.is_empty()) {
         let folder = PathBuf::from(folder);
-        if !is_whole(&folder) {
+        if major(&folder).is_none() {
             bail!("SOUK_POSTGRES_BIN names {}, which has no initdb and postgres", folder.display());
         }
-        return Ok(folder);
+        if fits(&folder) {
+            return Ok(folder);
+        }
     }
     // Debian's and Ubuntu's place, then Red Hat's, then the search path.
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
@@ -48,17 +57,28 @@ pub fn programs(version: Option<u32>) -> anyhow::Result<PathBuf> {
         }
     }
     found.extend((OLDEST..30).map(|version| (version, PathBuf::from(format!("/usr/pgsql-{version}/bin")))));
-    found.retain(|(at, folder)| {
-        *at >= OLDEST && version.is_none_or(|version| version == *at) && is_whole(folder)
-    });
+    found.retain(|(_, folder)| fits(folder));
     if let Some((_, folder)) = found.into_iter().max() {
         return Ok(folder);
     }
     let on_path = on_path("initdb").and_then(|initdb| initdb.parent().map(Path::to_path_buf));
-    match on_path.filter(|folder| is_whole(folder)) {
-        Some(folder) => Ok(folder),
-        None => bail!("no PostgreSQL {OLDEST} or later is installed"),
+    match (on_path.filter(|folder| fits(folder)), version) {
+        (Some(folder), _) => Ok(folder),
+        (None, Some(version)) => bail!("PostgreSQL {version} is not installed"),
+        (None, None) => bail!("no PostgreSQL {OLDEST} or later is installed"),
     }
+}
+
+/// Returns the major version of the programs in `folder`, by their own word; `None` when they are not whole.
+fn major(folder: &Path) -> Option<u32> {
+    if !folder.join("initdb").is_file() {
+        return None;
+    }
+    let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
+    // "postgres (PostgreSQL) 16.10", with a vendor's word after it.
+    let text = String::from_utf8(output.stdout).ok()?;
+    let version = text.split_whitespace().nth(2)?;
+    version.split(|digit: char| !digit.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// Makes the cluster with its database, once.
@@ -127,9 +147,11 @@ pub fn command(installed: &Path, folder: &Path, port: u16, options: &Options) ->
         std::fs::read_to_string(data.join("PG_VERSION")).context("the cluster has no PG_VERSION")?;
     let made_by: Option<u32> = version.trim().parse().ok();
     // A cluster runs on the version that made it, also when a newer one has been installed since.
-    let installed = match programs(made_by) {
-        Ok(folder) => folder,
-        Err(_) => installed.to_path_buf(),
+    let installed = match made_by {
+        Some(made_by) if major(installed) != Some(made_by) => {
+            programs(Some(made_by)).with_context(|| format!("{} was made by it", data.display()))?
+        }
+        _ => installed.to_path_buf(),
     };
     let mut command = as_user(&installed.join("postgres"), user()?, folder);
     command.arg("-D").arg(&data).arg("-p").arg(port.to_string());

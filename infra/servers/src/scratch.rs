@@ -60,6 +60,12 @@ pub fn passable(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Lets other users look into a folder that was made for one alone.
+pub fn open_to_others(folder: &Path) -> anyhow::Result<()> {
+    std::fs::set_permissions(folder, Permissions::from_mode(0o755))
+        .with_context(|| format!("cannot open {} to others", folder.display()))
+}
+
 /// Removes folders whose processes ended without doing so; what cannot be removed stays.
 fn remove_stale() {
     let Ok(entries) = std::fs::read_dir(PARENT) else { return };

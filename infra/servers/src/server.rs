@@ -213,8 +213,12 @@ impl Server {
     fn spawn(&mut self) -> anyhow::Result<()> {
         let Record { kind, options, ports, .. } = &self.record;
         let (kind, life) = (*kind, options.life);
-        let installed = install(&[kind])?;
-        let (program, folder) = (installed.path(kind)?, self.folder.as_path());
+        let folder = self.folder.as_path();
+        let program = match options.version {
+            Some(version) if kind == Kind::Postgres => postgres::of_version(version, folder)?,
+            _ => install(&[kind])?.path(kind)?.to_path_buf(),
+        };
+        let program = program.as_path();
         let mut command = match kind {
             Kind::Postgres => {
                 postgres::prepare(program, folder)?;

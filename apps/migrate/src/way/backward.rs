@@ -151,9 +151,9 @@ impl<'a> Backward<'a> {
             self.apply(&records).await?;
         }
         self.pace.away = None;
-        if let Some(suspects) = found {
+        if let Some(compared) = found {
             (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
-            self.confirm(&suspects).await?;
+            self.confirm(&compared.suspects).await?;
         }
         if self.kept.elapsed() > NOW_AND_THEN {
             self.keep()?;

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use souk_domain::{Phase, ProductId};
-use souk_ports::{Changes, ErrorKind, Keeper, OldTable, SourceQuery, fault};
+use souk_ports::{Changes, ErrorKind, Keeper, OldTable, SourceQuery, TableName, fault};
 
-use super::rolling::Rolling;
+use super::rolling::{Compared, Rolling};
 use super::state::Pace;
 use super::{DifferencesRecord, Direction, FollowRecord, Following, Way};
 use crate::compare::{Difference, DifferenceKind, Suspect, compare_with, settle};
@@ -39,6 +39,8 @@ pub(super) struct Forward<'a> {
     way: &'a Way<'a>,
     /// `None` where there is no trigger.
     table: Option<OldTable>,
+    /// Those that the mapping reads beside it.
+    beside: Vec<TableName>,
     judge: Judge,
     query: SourceQuery,
     state: FollowRecord,
@@ -66,9 +68,12 @@ impl<'a> Forward<'a> {
     /// nobody else writes to souk.
     pub async fn begin(way: &'a Way<'a>, progress: &mut impl FnMut(Progress)) -> Result<Self, MigrateError> {
         let (judge, query) = crate::plan::judge(&way.deps.source, way.mapping).await?;
-        let table = if way.trigger { Some(way.table().await?) } else { None };
+        let (table, beside) = match way.trigger {
+            true => (Some(way.table().await?), way.others().await?),
+            false => (None, Vec::new()),
+        };
         let installed = match &table {
-            Some(table) => way.capture.is_installed(table).await?,
+            Some(table) => way.capture.is_installed(table, &beside).await?,
             None => true,
         };
         let record = way.folder.record()?;
@@ -80,13 +85,18 @@ impl<'a> Forward<'a> {
             crate::copy::only_if_empty(way.deps).await?;
         }
         if let Some(table) = &table {
-            way.capture.install(table).await?;
+            way.capture.install(table, &beside).await?;
         }
         way.deps.catalog.set_keeper(Keeper::Source).await?;
         let state = FollowRecord { trigger: way.trigger, ..known.unwrap_or_default() };
         let differences = record.differences.unwrap_or_default();
-        let (rolling, kept) = (Rolling::new(), Instant::now());
-        let mut forward = Self { way, table, judge, query, state, differences, rolling, kept, mended: false };
+        let (mut rolling, kept) = (Rolling::new(), Instant::now());
+        if !beside.is_empty() {
+            // What the one before was told of those may have been taken along by its end.
+            rolling.want();
+        }
+        let mut forward =
+            Self { way, table, beside, judge, query, state, differences, rolling, kept, mended: false };
         if !is_known {
             forward.whole(progress).await?;
         }
@@ -119,6 +129,9 @@ impl<'a> Forward<'a> {
             Ok(changes) => {
                 let any = !changes.keys.is_empty();
                 self.mended = false;
+                if changes.beside && !fault::planted("migrate-deaf-beside") {
+                    self.rolling.want();
+                }
                 self.apply(changes).await?;
                 any
             }
@@ -126,7 +139,7 @@ impl<'a> Forward<'a> {
             Err(error) if error.kind() == ErrorKind::InvalidData && !self.mended => {
                 self.mended = true;
                 if let Some(table) = &self.table {
-                    self.way.capture.install(table).await?;
+                    self.way.capture.install(table, &self.beside).await?;
                 }
                 self.whole(progress).await?;
                 true
@@ -134,10 +147,10 @@ impl<'a> Forward<'a> {
             Err(error) => return Err(error.into()),
         };
         self.state.pace.away = None;
-        if let Some(suspects) = found {
+        if let Some(Compared { suspects, was_wanted }) = found {
             // Codes that were shared may be so no more, and the other way round.
             (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
-            self.confirm(&suspects).await?;
+            self.confirm(&suspects, was_wanted).await?;
             self.judge_refused().await?;
         }
         Ok(if any { Duration::ZERO } else { IDLE })
@@ -175,7 +188,7 @@ impl<'a> Forward<'a> {
 
     /// Brings souk to where the changed rows stand now.
     async fn apply(&mut self, changes: Changes) -> Result<(), MigrateError> {
-        let (waiting, lag_ms) = (changes.keys.len() as u64, changes.oldest_ms.unwrap_or(0));
+        let waiting = changes.keys.len() as u64;
         if fault::planted("migrate-position-first") && !changes.keys.is_empty() {
             self.state.position.clone_from(&changes.position);
             self.keep()?;
@@ -183,7 +196,14 @@ impl<'a> Forward<'a> {
         if waiting > 0 {
             fault::crash_point("migrate.following");
         }
-        let mut pace = Pace { waiting, lag_ms, ..self.state.pace.clone() };
+        // What was written beside the table waits for its comparison.
+        let beside = self.rolling.waited();
+        let beside_ms = beside.map_or(0, |waited| i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
+        let mut pace = Pace {
+            waiting: waiting + u64::from(beside.is_some()),
+            lag_ms: changes.oldest_ms.unwrap_or(0).max(beside_ms),
+            ..self.state.pace.clone()
+        };
         let told: Vec<Told> = changes.keys.into_iter().map(|(key, at)| (key, Some(at))).collect();
         for told in told.chunks(BATCH) {
             self.apply_some(&mut pace, told).await?;
@@ -213,8 +233,9 @@ impl<'a> Forward<'a> {
     }
 
     /// Looks again at what seemed to differ, having caught up: what is no change on its way is a difference, which is put
-    /// right. A change that came since the last look is known by what the capture tells next.
-    async fn confirm(&mut self, suspects: &[Suspect]) -> Result<(), MigrateError> {
+    /// right. A change that came since the last look is known by what the capture tells next; where the comparison was wanted,
+    /// all that it found are changes.
+    async fn confirm(&mut self, suspects: &[Suspect], was_wanted: bool) -> Result<(), MigrateError> {
         let lenient = self.judge.clone().lenient();
         let found = settle(self.way.deps, &lenient, &self.query, suspects).await?;
         let next = self.way.capture.changes(&self.state.position, MOST_KEYS).await?;
@@ -226,7 +247,7 @@ impl<'a> Forward<'a> {
             .filter(|difference| !all_may_be && !on_their_way.contains(&difference.id))
             .collect();
         self.put_right(&found).await?;
-        self.note(&found)
+        self.note(if was_wanted { &[] } else { &found })
     }
 
     /// Judges rows again that were refused: what stood in their way may have been another row.

@@ -175,8 +175,8 @@ async fn sessions_that_are_lost_and_a_capture_that_is_removed_are_got_over() {
 async fn a_capture_skips_its_own_mark_and_is_removed_whole() {
     let bed = Bed::monolith(20).await;
     let capture = bed.outpost();
-    capture.install(&table()).await.unwrap();
-    capture.install(&table()).await.unwrap();
+    capture.install(&table(), &[]).await.unwrap();
+    capture.install(&table(), &[]).await.unwrap();
     let before = capture.position().await.unwrap();
     bed.run("BEGIN; SET LOCAL souk.migration = 'on'; UPDATE products SET quantity = 3; COMMIT").await;
     assert_eq!(capture.changes(&before, 100).await.unwrap().keys.len(), 0);
@@ -196,7 +196,7 @@ async fn a_capture_skips_its_own_mark_and_is_removed_whole() {
     assert_eq!(capture.changes(&changes.position, 100).await.unwrap().keys.len(), 1);
     capture.remove().await.unwrap();
     capture.remove().await.unwrap();
-    assert!(!capture.is_installed(&table()).await.unwrap());
+    assert!(!capture.is_installed(&table(), &[]).await.unwrap());
     let left: i64 = bed
         .sql
         .query_one(

@@ -3,6 +3,7 @@
 use std::future::pending;
 
 use souk_migrate::{MigrateError, Turn, cut_over, finish};
+use souk_ports::Capture as _;
 
 use crate::bed::{Bed, TURN};
 use crate::turning::agreeing;
@@ -26,16 +27,23 @@ async fn the_tables_behind_views_joins_and_subqueries_are_named_fenced_and_compa
     let mapping = souk_migrate::Mapping::parse(MAPPING).unwrap();
     let plan = bed.plan(&mapping).await.unwrap();
     assert_eq!(plan.others, ["shop.goods", "shop.kinds", "shop.kinds_1", "shop.texts"]);
-    assert!(plan.to_string().contains("with the next comparison"), "{plan}");
+    assert!(plan.to_string().contains("by a comparison that it sets off"), "{plan}");
     let others: Vec<String> =
         bed.way(&mapping).others().await.unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(others, ["shop.kinds", "shop.kinds_1", "shop.texts"]);
     let work = async {
         bed.settled(&mapping).await;
-        bed.run("UPDATE shop.texts SET title = 'told by a comparison' WHERE goods = 3").await;
-        bed.named("told by a comparison", true).await;
+        bed.run("UPDATE shop.texts SET title = 'beside' WHERE goods = 3").await;
+        bed.named("beside", true).await;
+        bed.run(
+            "TRUNCATE shop.texts; INSERT INTO shop.texts SELECT no, 'en', 'Again ' || no FROM shop.goods",
+        )
+        .await;
+        bed.named("Again 40", true).await;
     };
-    bed.follow_while(&mapping, work).await.1.unwrap();
+    let following = bed.follow_while(&mapping, work).await.1.unwrap();
+    // By the comparisons that they set off: the one that comes anyway would call them differences.
+    assert_eq!(following.differences.in_all, 0, "{:?}", following.differences);
     let Err(MigrateError::Found(text)) = bed.cut_over(&mapping).await else { panic!("not refused") };
     assert!(text.contains("--one-way"), "{text}");
 
@@ -73,6 +81,24 @@ async fn a_table_that_no_fence_can_go_around_is_named_before_anybody_is_shut_out
     .await;
     let mut way = bed.way(&mapping);
     way.old = bed.outpost_as(&role);
+    // The same for what tells of changes: it goes without.
+    bed.run(&format!(
+        "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {role}', current_database()); END $$"
+    ))
+    .await;
+    let (capture, others) = (bed.outpost_as(&role), way.others().await.unwrap());
+    let goods = capture.find("shop.goods", "no").await.unwrap();
+    capture.install(&goods, &others).await.unwrap();
+    assert!(capture.is_installed(&goods, &others).await.unwrap());
+    assert!(
+        !bed.outpost().is_installed(&goods, &others).await.unwrap(),
+        "somebody with rights would do more"
+    );
+    let before = capture.position().await.unwrap();
+    bed.run("UPDATE shop.goods SET pieces = 8 WHERE no = 8; UPDATE shop.texts SET title = 'untold'").await;
+    let told = capture.changes(&before, 10).await.unwrap();
+    assert_eq!((told.keys.len(), told.beside), (1, false));
+    way.old.remove().await.unwrap();
     let turn = Turn { one_way: true, ..TURN };
     let Err(MigrateError::Found(text)) = cut_over(&way, turn, pending(), |_| {}).await else {
         panic!("not refused")

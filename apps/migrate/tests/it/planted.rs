@@ -25,3 +25,12 @@ fn a_side_that_stays_shut_is_noticed() {
     let rollback = "breaking_off::a_rollback_that_is_broken_off_lets_souk_write_again";
     assert_noticed(rollback, "migrate-stays-shut", "souk writes again");
 }
+
+#[test]
+fn a_table_beside_the_first_that_is_not_heard_is_noticed() {
+    assert_noticed(
+        "joining::the_tables_behind_views_joins_and_subqueries_are_named_fenced_and_compared",
+        "migrate-deaf-beside",
+        "in_all",
+    );
+}

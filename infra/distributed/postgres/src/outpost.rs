@@ -2,7 +2,7 @@
 //!
 //! | in `souk_capture` | is |
 //! |---|---|
-//! | `changes`, `note()` and its triggers | the capture (`capture`) |
+//! | `changes`, `note()`, `note_beside()` and their triggers | the capture (`capture`) |
 //! | `refuse()` and its triggers | the fence (`way_back`) |
 //! | `way_back` | the position in souk's log that the table stands for |
 //!

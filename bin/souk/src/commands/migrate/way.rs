@@ -68,7 +68,7 @@ async fn follow_for_now(
     let (enough, mut ended) = (Notify::new(), Ended::Here);
     let line = Arc::new(Mutex::new(ProgressLine::new()));
     let following = with_way(step, trigger, async |way| {
-        warn_of_others(way, "come with the next comparison, not at once").await;
+        warn_of_others(way, "are found by comparisons, which take longer the more products there are").await;
         let stop = async {
             tokio::select! {
                 _ = signals.next() => {}

@@ -1,4 +1,5 @@
-//! The capture: a trigger that writes down the key of each row that changes.
+//! The capture: a trigger that writes down the key of each row that changes, and on tables that are read beside it one that
+//! writes down that they did.
 //!
 //! Read by snapshot difference, as the outbox is: what this reader's snapshot sees and the one before did not. Only keys are
 //! told, and rows are read as they stand, so no order is needed; and a transaction that commits late is in the difference
@@ -6,27 +7,38 @@
 
 use async_trait::async_trait;
 use souk_domain::Timestamp;
-use souk_ports::{Capture, Changes, ErrorKind, OldTable, PortError, fault};
+use souk_ports::{Capture, Changes, ErrorKind, OldTable, PortError, TableName, fault};
 
-use super::{PgOutpost, SCHEMA, TRIGGERS, full_name};
+use super::{PgOutpost, SCHEMA, TRIGGERS, full_name, named};
 
 /// Everything, in one transaction. The trigger's function runs with its owner's rights, so that writers need none; the
 /// triggers come last, since it is they that wait for running writers and make the next ones wait. The key is looked up by
 /// its name in the row as it is: a key's column that is renamed must not stop the shop's writers; no key, like a truncation,
 /// asks for a comparison. JSON has a `char(n)` with its blanks, which no reader of a source sees.
-fn install(table: &OldTable, is_padded: bool) -> String {
+fn install(table: &OldTable, beside: &[TableName], is_padded: bool) -> String {
     let (name, key) = (full_name(table), literal(&table.key));
     let of = |row: &str| match is_padded {
         true => format!("rtrim(to_jsonb({row}) ->> {key}, ' ')"),
         false => format!("to_jsonb({row}) ->> {key}"),
     };
     let (old, new) = (of("OLD"), of("NEW"));
+    let beside = beside.iter().map(named).map(|name| {
+        format!(
+            "CREATE TRIGGER souk_capture_beside_truncate AFTER TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION \
+             {SCHEMA}.note_beside();
+CREATE TRIGGER souk_capture_beside AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION \
+             {SCHEMA}.note_beside();
+"
+        )
+    });
+    let beside: String = beside.collect();
     format!(
         "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 DROP TABLE IF EXISTS {SCHEMA}.changes;
 DROP FUNCTION IF EXISTS {SCHEMA}.note() CASCADE;
+DROP FUNCTION IF EXISTS {SCHEMA}.note_beside() CASCADE;
 CREATE TABLE {SCHEMA}.changes (xid xid8 NOT NULL DEFAULT pg_current_xact_id(), \
-  at timestamptz NOT NULL DEFAULT clock_timestamp(), key text);
+  at timestamptz NOT NULL DEFAULT clock_timestamp(), key text, beside boolean NOT NULL DEFAULT false);
 CREATE INDEX changes_xid ON {SCHEMA}.changes (xid);
 CREATE FUNCTION {SCHEMA}.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $note$
 DECLARE
@@ -51,7 +63,14 @@ BEGIN
   END IF;
   RETURN NULL;
 END $note$;
-CREATE TRIGGER souk_capture_truncate AFTER TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.note();
+CREATE FUNCTION {SCHEMA}.note_beside() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $note$
+BEGIN
+  IF current_setting('souk.migration', true) IS DISTINCT FROM 'on' THEN
+    INSERT INTO {SCHEMA}.changes (beside) VALUES (true);
+  END IF;
+  RETURN NULL;
+END $note$;
+{beside}CREATE TRIGGER souk_capture_truncate AFTER TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.note();
 CREATE TRIGGER souk_capture_rows AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.note()"
     )
 }
@@ -84,23 +103,32 @@ impl Capture for PgOutpost {
         }
     }
 
-    async fn install(&self, table: &OldTable) -> Result<(), PortError> {
+    async fn install(&self, table: &OldTable, beside: &[TableName]) -> Result<(), PortError> {
         // What is left of one that was broken, or of another table's, tells nothing that can be used.
-        if self.is_installed(table).await? {
+        if self.is_installed(table, beside).await? {
             return Ok(());
         }
+        let beside = self.watchable(beside).await?;
         let (name, key) = (full_name(table), table.key.clone());
         let is_padded = self
             .with(|client| async move { Ok(client.query_one(IS_PADDED, &[&name, &key]).await?.get(0)) })
             .await?;
-        self.run(install(table, is_padded)).await
+        self.run(install(table, &beside, is_padded)).await
     }
 
-    async fn is_installed(&self, table: &OldTable) -> Result<bool, PortError> {
+    async fn is_installed(&self, table: &OldTable, beside: &[TableName]) -> Result<bool, PortError> {
+        let beside = self.watchable(beside).await?;
         let sql = format!("SELECT ({TRIGGERS}) = 2 AND to_regclass('{SCHEMA}.changes') IS NOT NULL");
-        let table = table.clone();
+        let table = table.table();
         self.with(|client| async move {
-            Ok(client.query_one(&sql, &[&table.schema, &table.name, &"note"]).await?.get(0))
+            let tables = std::iter::once((&table, "note")).chain(beside.iter().map(|it| (it, "note_beside")));
+            for (table, function) in tables {
+                let row = client.query_one(&sql, &[&table.schema, &table.name, &function]).await?;
+                if !row.get::<_, bool>(0) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         })
         .await
     }
@@ -129,13 +157,29 @@ impl Capture for PgOutpost {
         let (keys, at): (Vec<String>, Vec<i64>) = (row.get(2), row.get(6));
         let keys = keys.into_iter().zip(at.into_iter().map(Timestamp::from_millis));
         let keys = if too_many { Vec::new() } else { keys.collect() };
-        Ok(Changes { keys, truncated: row.get(3), too_many, position, oldest_ms: row.get(5) })
+        let (truncated, beside) = (row.get(3), row.get(7));
+        Ok(Changes { keys, truncated, beside, too_many, position, oldest_ms: row.get(5) })
     }
 
     async fn forget(&self, position: &str) -> Result<(), PortError> {
         let sql = format!("DELETE FROM {SCHEMA}.changes WHERE NOT ({UNSEEN})");
         let position = position.to_owned();
         self.with(|client| async move { client.execute(&sql, &[&position]).await.map(drop) }).await
+    }
+}
+
+impl PgOutpost {
+    /// Of tables that are read beside the one, those that it may put triggers on: the others are left to comparisons.
+    async fn watchable(&self, beside: &[TableName]) -> Result<Vec<TableName>, PortError> {
+        if beside.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = beside.iter().map(named).collect();
+        let sql = "SELECT coalesce(has_table_privilege(to_regclass(name), 'TRIGGER'), false) \
+                   FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place) ORDER BY place";
+        let rows = self.with(|client| async move { client.query(sql, &[&names]).await }).await?;
+        let may = rows.iter().map(|row| row.get::<_, bool>(0));
+        Ok(beside.iter().zip(may).filter(|(_, may)| *may).map(|(table, _)| table.clone()).collect())
     }
 }
 
@@ -151,10 +195,11 @@ fn changes() -> String {
         "SELECT pg_current_snapshot()::text, \
          pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()), \
          coalesce(keys, '{{}}'), \
-         EXISTS (SELECT FROM {SCHEMA}.changes WHERE ({unseen}) AND key IS NULL), \
-         (SELECT count(*) FROM (SELECT FROM {SCHEMA}.changes WHERE {unseen} LIMIT $2) AS counted), \
-         (SELECT (extract(epoch FROM clock_timestamp() - min(at)) * 1000)::int8 FROM {SCHEMA}.changes WHERE {unseen}), \
-         coalesce(ats, '{{}}') FROM (SELECT array_agg(key) AS keys, array_agg(at) AS ats FROM (SELECT key, \
+         EXISTS (SELECT FROM {SCHEMA}.changes WHERE ({unseen}) AND key IS NULL AND NOT beside), \
+         (SELECT count(*) FROM (SELECT FROM {SCHEMA}.changes WHERE ({unseen}) AND NOT beside LIMIT $2) AS counted), \
+         (SELECT (extract(epoch FROM clock_timestamp() - min(at)) * 1000)::int8 FROM {SCHEMA}.changes \
+             WHERE ({unseen}) AND NOT beside), \
+         coalesce(ats, '{{}}'), EXISTS (SELECT FROM {SCHEMA}.changes WHERE ({unseen}) AND beside) FROM (SELECT array_agg(key) AS keys, array_agg(at) AS ats FROM (SELECT key, \
              floor(extract(epoch FROM max(at)) * 1000)::int8 AS at FROM (SELECT key, at FROM {SCHEMA}.changes \
              WHERE ({unseen}) AND key IS NOT NULL LIMIT $2) AS told GROUP BY key) AS changed) AS changes"
     )

@@ -4,10 +4,13 @@
 
 mod conformance;
 mod connecting;
+mod crashed;
 mod database;
 mod doctor;
 mod interrupted;
 mod lists;
 mod outbox_log;
+mod planted;
 mod proxy;
 mod together;
+mod versions;

@@ -18,6 +18,8 @@ pub enum AtCommit {
     LoseReply,
     /// The server never gets it.
     LoseRequest,
+    /// The server never gets it, and both wait for it until the server is gone.
+    Hold,
 }
 
 /// A proxy before the server; whoever connects is cut off when it is told so.
@@ -28,6 +30,8 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct State {
+    /// The server's URL, with a user and a password.
+    server: String,
     at_commit: AtomicU8,
     /// After the next failure nobody gets through any more.
     closes: AtomicBool,
@@ -35,10 +39,16 @@ struct State {
 }
 
 impl Proxy {
+    /// Before the server of the tests.
     pub async fn start() -> Self {
+        Self::before(crate::database::server()).await
+    }
+
+    /// Before the server of a URL with a user and a password.
+    pub async fn before(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(State::default());
+        let state = Arc::new(State { server, ..State::default() });
         let accepting = state.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -52,8 +62,7 @@ impl Proxy {
 
     /// Returns the URL of `database` by way of this proxy.
     pub fn url(&self, database: &str) -> String {
-        let server = crate::database::server();
-        let (credentials, _) = server.rsplit_once('@').unwrap();
+        let (credentials, _) = self.state.server.rsplit_once('@').unwrap();
         with_database(&format!("{credentials}@{}/x?sslmode=disable", self.address), database)
     }
 
@@ -75,8 +84,7 @@ impl Proxy {
 }
 
 async fn relay(mut client: TcpStream, state: Arc<State>) {
-    let server = std::env::var("DATABASE_URL").unwrap();
-    let (_, rest) = server.rsplit_once('@').unwrap();
+    let (_, rest) = state.server.rsplit_once('@').unwrap();
     let (host, _) = rest.split_once('/').unwrap();
     let mut server = TcpStream::connect(host).await.unwrap();
     let (mut up, mut down) = ([0; 16_384], [0; 16_384]);
@@ -92,10 +100,10 @@ async fn relay(mut client: TcpStream, state: Arc<State>) {
                 if armed == AtCommit::LoseRequest as u8 {
                     return;
                 }
-                if server.write_all(&up[..length]).await.is_err() {
+                if armed != AtCommit::Hold as u8 && server.write_all(&up[..length]).await.is_err() {
                     return;
                 }
-                if armed == AtCommit::LoseReply as u8 {
+                if armed != AtCommit::Pass as u8 {
                     let _ = server.read(&mut down).await;
                     return;
                 }
