@@ -16,6 +16,7 @@ use crate::archive::{ArchiveParts, ArchiveSink, FlushRequest, Keeper, Limits};
 use crate::consumer::{self, ConsumerState, RecentParts, RecentSink, progress};
 use crate::health::AnalyticsHealth;
 use crate::metrics::{ArchiveFigures, ConsumerFigures};
+use crate::ranking::Rankings;
 use crate::{AnalyticsConfig, metrics, routes};
 
 /// How often lags are measured for metrics and health.
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub aggregates: Arc<ConsumerState>,
     pub archiver: Arc<ConsumerState>,
     pub figures: ConsumerFigures,
+    pub rankings: Rankings,
     /// To the archive consumer.
     pub flushes: mpsc::Sender<FlushRequest>,
 }
@@ -118,6 +120,7 @@ impl Analytics {
             aggregates,
             archiver,
             figures,
+            rankings: Rankings::default(),
             flushes,
         });
         let health = Arc::new(AnalyticsHealth::new(shared.clone()));

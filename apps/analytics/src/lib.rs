@@ -16,6 +16,7 @@ mod config;
 mod consumer;
 mod health;
 mod metrics;
+mod ranking;
 mod routes;
 #[cfg(test)]
 mod testing;

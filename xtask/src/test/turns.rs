@@ -31,12 +31,13 @@ impl Known {
 const SERVERS: &str = "servers of its own";
 
 /// The programs that matter to the order; all others take some seconds.
-const KNOWN: [Known; 10] = [
+const KNOWN: [Known; 11] = [
     takes(420, "souk tests/bad_days/main.rs").apart(SERVERS),
     takes(380, "souk-distributed tests/it/main.rs"),
     takes(330, "souk tests/it/main.rs"),
     takes(290, "souk tests/browser/main.rs"),
     takes(130, "souk tests/contract/main.rs"),
+    takes(120, "souk-postgres tests/it/main.rs").apart(SERVERS),
     takes(110, "souk-kafka tests/it/main.rs"),
     takes(90, "souk-migrate tests/it/main.rs"),
     takes(80, "souk-aws tests/it/main.rs"),

@@ -5,6 +5,7 @@ mod archive;
 mod events;
 mod progress;
 mod query;
+mod rankings;
 mod summary;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Routes<Arc<Shared>> {
         ("Aggregate", aggregates::schema()),
         ("ArchivedObject", archive::schema()),
         ("ConsumerProgress", progress::schema()),
+        ("Ranking", rankings::schema()),
         ("Summary", summary::schema()),
     ];
     let contract = Contract::new(&[TAG])
@@ -44,6 +46,7 @@ pub(crate) fn routes() -> Routes<Arc<Shared>> {
     Routes::new(contract)
         .get("/events", events::list, events::operation())
         .get("/aggregates", aggregates::list, aggregates::operation())
+        .get("/rankings", rankings::show, rankings::operation())
         .get("/summary", summary::show, summary::operation())
         .get("/archive", archive::list, archive::operation())
         .post("/archive/flush", archive::flush, archive::flush_operation())

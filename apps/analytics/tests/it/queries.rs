@@ -93,6 +93,59 @@ async fn aggregates_are_by_when_it_happened() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rankings_tell_who_sold_most() {
+    let (_bed, running, ids) = history().await;
+    let sellers = running.get("/rankings").await;
+    assert_eq!(
+        sellers["items"],
+        json!([
+            {"key": "ann", "unitsSold": 7, "unitsReturned": 2, "revenue": "12.85"},
+            {"key": "bob", "unitsSold": 1, "unitsReturned": 0, "revenue": "0.0001"},
+        ])
+    );
+    assert_eq!(sellers["asOf"], "2026-11-22T19:00:00.000Z");
+    // Who sold nothing is not there; of several the best.
+    let products = running.get("/rankings?by=product").await;
+    let keys: Vec<&Value> = products["items"].as_array().unwrap().iter().map(|item| &item["key"]).collect();
+    assert_eq!(keys, [&json!(ids[0].to_string()), &json!(ids[2].to_string())]);
+    assert_eq!(running.get("/rankings?by=product&limit=1").await["items"].as_array().unwrap().len(), 1);
+    // The days that they fall into, added up.
+    let day = running.get("/rankings?from=2010-12-01T20:00:00Z&to=2010-12-01T21:00:00Z").await;
+    assert_eq!(day["items"], sellers["items"]);
+    assert_eq!(running.get("/rankings?from=2010-12-02T00:00:00Z").await["items"], json!([]));
+    assert_eq!(running.get("/rankings?to=2010-12-01T00:00:00Z").await["items"], json!([]));
+}
+
+/// More than a page, and more than the candidates that are held.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_best_of_thousands_are_found() {
+    let bed = Bed::new();
+    let running = bed.start();
+    let mut ids = Vec::new();
+    for _ in 0..24 {
+        ids.extend(bed.create("ann", 250).await);
+    }
+    let sale = |(place, id): (usize, &ProductId)| {
+        // The price scatters them: the best are neither first nor last.
+        trade(*id, -1, Reason::Sale, &((place * 7_919) % 6_007).to_string(), "2010-12-01T08:26:00Z")
+    };
+    let sales: Vec<Command> = ids.iter().enumerate().map(sale).collect();
+    for some in sales.chunks(50) {
+        bed.run(some.to_vec()).await;
+    }
+    running.settle().await;
+    let mut prices: Vec<usize> = (0..ids.len()).map(|place| (place * 7_919) % 6_007).collect();
+    prices.sort_unstable_by(|one, other| other.cmp(one));
+    for range in ["", "&from=2010-12-01T00:00:00Z"] {
+        let ranking = running.get(&format!("/rankings?by=product&limit=100{range}")).await;
+        let revenues =
+            ranking["items"].as_array().unwrap().iter().map(|item| item["revenue"].as_str().unwrap());
+        let revenues: Vec<usize> = revenues.map(|revenue| revenue.parse().unwrap()).collect();
+        assert_eq!(revenues, prices[..100], "{range}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_follow_their_cursors_to_the_end() {
     let (_bed, running, _) = history().await;
     for path in ["/aggregates?window=minute&by=seller", "/aggregates?window=all&by=product", "/events?"] {
@@ -176,6 +229,8 @@ async fn bad_parameters_are_named() {
         ("/aggregates?window=all&from=2026-01-02T00:00:00Z", "window=all"),
         ("/aggregates?cursor=AAAA", "nextCursor"),
         ("/archive?cursor=AAAA", "nextCursor"),
+        ("/rankings?by=total", "one of seller, category, product"),
+        ("/rankings?limit=101", "from 1 to 100"),
         ("/summary?seller=x", "'seller' is unknown"),
         ("/progress?x=1", "'x' is unknown"),
     ] {

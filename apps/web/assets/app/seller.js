@@ -20,9 +20,18 @@ export function restoreSeller() {
   effect(() => remember("seller", seller.value || null));
 }
 
-/** The sellers that have ever had an event, by name. A select with more than these would help nobody. */
+/** The sellers that have ever had an event, by name; of a crowd, some. */
 export const sellers = signal(/** @type {string[]} */ ([]));
 const MOST_SELLERS = 500;
+/** There are more than a list could help with: the one that is meant is typed. */
+export const isCrowd = computed(() => sellers.value.length >= MOST_SELLERS);
+
+/** Tells whether anything ever happened to a seller. @param {string} id @param {AbortSignal} [signal] */
+export async function isKnown(id, signal) {
+  if (sellers.value.includes(id)) return true;
+  const { items } = await analytics("/aggregates", { window: "all", by: "seller", key: id, limit: 1 }, { signal });
+  return items.length > 0;
+}
 /** Each check leaves a seller of its own: they are passed over, but not for ever. */
 const PAGE = 1_000;
 const MOST_PAGES = 10;

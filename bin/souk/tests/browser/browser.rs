@@ -15,6 +15,7 @@ pub mod keys {
     pub const ENTER: char = '\u{E007}';
     pub const ESCAPE: char = '\u{E00C}';
     pub const CONTROL: char = '\u{E009}';
+    pub const DELETE: char = '\u{E017}';
 }
 
 /// What a console may say without failing the test.

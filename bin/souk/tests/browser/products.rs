@@ -178,3 +178,32 @@ fn the_seller_switch_is_obeyed_and_remembered() {
     page.find("rowheader", "Wick…");
     assert!(page.look("rowheader", "Lantern…").is_empty());
 }
+
+/// A list of thousands would help nobody to find one of them.
+#[test]
+fn among_hundreds_a_seller_is_typed() {
+    let shop = Shop::start();
+    for number in 0..500 {
+        shop.product("Lantern", &format!("seller-{number:03}"), 10);
+    }
+    shop.product("Candle", "zoe", 10);
+    shop.counted("seller", "zoe");
+    let page = shop.visit();
+    eventually("it can be typed", || {
+        (page.script("return document.querySelector('input#seller') !== null") == true).then_some(())
+    });
+    page.fill("combobox", "Seller", "zoe");
+    page.press(&keys::TAB.to_string());
+    page.gone("rowheader", "Lantern");
+    page.find("rowheader", "Candle");
+    page.fill("combobox", "Seller", "nobody");
+    page.press(&keys::TAB.to_string());
+    page.reads("No seller is called nobody");
+    page.holds("combobox", "Seller", "zoe");
+    assert!(page.hash().contains("seller=zoe"), "{}", page.hash());
+    page.reload();
+    page.holds("combobox", "Seller", "zoe");
+    page.fill("combobox", "Seller", &keys::DELETE.to_string());
+    page.press(&keys::TAB.to_string());
+    page.find("rowheader", "Lantern");
+}

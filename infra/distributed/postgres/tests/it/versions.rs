@@ -31,7 +31,8 @@ async fn all_pass_with(version: u32) {
     let number: u32 = row.get::<_, String>(0).parse().unwrap();
     assert_eq!(number / 10_000, version);
     let again = Command::new(std::env::current_exe().unwrap())
-        .args(["--skip", "versions::", "--skip", "planted::"])
+        // Whether tests notice what is wrong does not depend on the server.
+        .args(["--skip", "versions::", "--skip", "planted::", "--skip", "are_noticed"])
         .env("DATABASE_URL", url)
         .env(VERSION, version.to_string())
         .output()
