@@ -136,7 +136,7 @@ impl ArchiveSink {
         let Some(making) = self.making.get_mut(place) else { return Ok(()) };
         let closing = making.stored().await?;
         let Span { partition, next_offset, .. } = closing.span;
-        let end = closing.stored.unwrap_or(next_offset);
+        let end = closing.stored.expect("this is one that is stored");
         consumer.commit(partition, end).await?;
         for waiting in &mut self.waiting {
             waiting.written.push(closing.object.clone());
