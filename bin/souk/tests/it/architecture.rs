@@ -23,11 +23,7 @@ const TEST_BEDS: &[&str] =
 /// The adapters, as code names them.
 const ADAPTERS: &[&str] = &["souk_embedded", "souk_distributed", "souk_postgres", "souk_kafka", "souk_aws"];
 
-/// Files that may be longer than [`LONGEST`], each with the reason.
-const LONGER: &[(&str, &str)] =
-    &[("apps/api/src/fields/tests.rs", "a case for each rule of each field, read side by side")];
-
-/// Past this a file has more than one responsibility, or says why not.
+/// Past this a file has more than one responsibility.
 const LONGEST: usize = 400;
 
 fn root() -> PathBuf {
@@ -188,19 +184,15 @@ fn only_the_wiring_names_an_adapter() {
 }
 
 #[test]
-fn no_file_is_long_without_a_reason() {
+fn no_file_is_long() {
     let mut long = Vec::new();
     each_source(&root(), &mut |path, text| {
         let lines = text.lines().count();
-        if lines > LONGEST && !LONGER.iter().any(|(listed, _)| *listed == path) {
+        if lines > LONGEST {
             long.push(format!("{path}: {lines} lines"));
         }
     });
-    assert!(long.is_empty(), "split these by responsibility, or list them with a reason: {long:#?}");
-    for (listed, reason) in LONGER {
-        let text = std::fs::read_to_string(root().join(listed)).unwrap_or_default();
-        assert!(text.lines().count() > LONGEST, "{listed} need not be listed any more ({reason})");
-    }
+    assert!(long.is_empty(), "split these by responsibility: {long:#?}");
 }
 
 #[test]
