@@ -42,7 +42,7 @@ pub const SETTINGS: &[Setting] = &[
         "DATABASE_URL",
         Kind::DatabaseUrl,
         &[Up, Api, Stores],
-        "Postgres, such as postgresql://postgres:password@localhost:5432/app?sslmode=verify-full",
+        "Postgres 15 to 18, such as postgresql://postgres:password@localhost:5432/app?sslmode=verify-full",
     )
     .or_file("DATABASE_URL_FILE"),
     setting(
