@@ -119,16 +119,16 @@ async fn make(shared: &Shared, wanted: &Wanted) -> Result<Ranking, Problem> {
         if sums.len() > MOST_KEYS {
             return Err(too_many());
         }
-        keep_best(&mut best, limit, SPARE);
+        if best.len() > limit + SPARE {
+            keep_best(&mut best, limit);
+        }
         if !page.more {
             break;
         }
     }
-    for (key, sold) in sums {
-        best.push(Ranked { key, sold });
-        keep_best(&mut best, limit, SPARE);
-    }
-    keep_best(&mut best, limit, 0);
+    // One of the two is empty.
+    best.extend(sums.into_iter().map(|(key, sold)| Ranked { key, sold }));
+    keep_best(&mut best, limit);
     Ok(Ranking { items: best, as_of })
 }
 
@@ -151,11 +151,8 @@ impl Sold {
     }
 }
 
-/// Sorts and lets the worse go once there are `spare` too many.
-fn keep_best(best: &mut Vec<Ranked>, limit: usize, spare: usize) {
-    if spare > 0 && best.len() <= limit + spare {
-        return;
-    }
+/// Sorts, and lets all but the best go.
+fn keep_best(best: &mut Vec<Ranked>, limit: usize) {
     best.sort_unstable_by(|one, other| {
         other.sold.revenue.cmp(&one.sold.revenue).then_with(|| one.key.cmp(&other.key))
     });

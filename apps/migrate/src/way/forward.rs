@@ -247,7 +247,8 @@ impl<'a> Forward<'a> {
             .filter(|difference| !all_may_be && !on_their_way.contains(&difference.id))
             .collect();
         self.put_right(&found).await?;
-        self.note(if was_wanted { &[] } else { &found })
+        // Where changes were looked for and found, nothing is known of differences among them.
+        if was_wanted && !found.is_empty() { Ok(()) } else { self.note(&found) }
     }
 
     /// Judges rows again that were refused: what stood in their way may have been another row.

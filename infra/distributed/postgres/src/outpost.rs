@@ -79,6 +79,20 @@ impl PgOutpost {
         .await
     }
 
+    /// Parts tables into those that it may put triggers on and those that it may not.
+    async fn by_trigger_right(
+        &self,
+        tables: &[TableName],
+    ) -> Result<(Vec<TableName>, Vec<TableName>), PortError> {
+        let names: Vec<String> = tables.iter().map(named).collect();
+        let sql = "SELECT coalesce(has_table_privilege(to_regclass(name), 'TRIGGER'), false) \
+                   FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place) ORDER BY place";
+        let rows = self.with(|client| async move { client.query(sql, &[&names]).await }).await?;
+        let parted: (Vec<_>, Vec<_>) = tables.iter().zip(&rows).partition(|(_, row)| row.get(0));
+        let names = |part: Vec<(&TableName, _)>| part.into_iter().map(|(table, _)| table.clone()).collect();
+        Ok((names(parted.0), names(parted.1)))
+    }
+
     fn fault(&self, error: &Error) -> PortError {
         if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
             let text = format!(

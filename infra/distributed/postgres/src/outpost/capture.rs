@@ -108,7 +108,7 @@ impl Capture for PgOutpost {
         if self.is_installed(table, beside).await? {
             return Ok(());
         }
-        let beside = self.watchable(beside).await?;
+        let (beside, _) = self.by_trigger_right(beside).await?;
         let (name, key) = (full_name(table), table.key.clone());
         let is_padded = self
             .with(|client| async move { Ok(client.query_one(IS_PADDED, &[&name, &key]).await?.get(0)) })
@@ -117,7 +117,7 @@ impl Capture for PgOutpost {
     }
 
     async fn is_installed(&self, table: &OldTable, beside: &[TableName]) -> Result<bool, PortError> {
-        let beside = self.watchable(beside).await?;
+        let (beside, _) = self.by_trigger_right(beside).await?;
         let sql = format!("SELECT ({TRIGGERS}) = 2 AND to_regclass('{SCHEMA}.changes') IS NOT NULL");
         let table = table.table();
         self.with(|client| async move {
@@ -165,21 +165,6 @@ impl Capture for PgOutpost {
         let sql = format!("DELETE FROM {SCHEMA}.changes WHERE NOT ({UNSEEN})");
         let position = position.to_owned();
         self.with(|client| async move { client.execute(&sql, &[&position]).await.map(drop) }).await
-    }
-}
-
-impl PgOutpost {
-    /// Of tables that are read beside the one, those that it may put triggers on: the others are left to comparisons.
-    async fn watchable(&self, beside: &[TableName]) -> Result<Vec<TableName>, PortError> {
-        if beside.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<String> = beside.iter().map(named).collect();
-        let sql = "SELECT coalesce(has_table_privilege(to_regclass(name), 'TRIGGER'), false) \
-                   FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place) ORDER BY place";
-        let rows = self.with(|client| async move { client.query(sql, &[&names]).await }).await?;
-        let may = rows.iter().map(|row| row.get::<_, bool>(0));
-        Ok(beside.iter().zip(may).filter(|(_, may)| *may).map(|(table, _)| table.clone()).collect())
     }
 }
 

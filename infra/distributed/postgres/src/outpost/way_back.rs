@@ -73,11 +73,8 @@ impl WayBack for PgOutpost {
     }
 
     async fn unfenceable(&self, tables: &[TableName]) -> Result<Vec<String>, PortError> {
-        let names: Vec<String> = tables.iter().map(named).collect();
-        let sql = "SELECT name FROM unnest($1::text[]) AS name WHERE NOT has_table_privilege(to_regclass(name), 'TRIGGER')";
-        let rows = self.with(|client| async move { client.query(sql, &[&names]).await }).await?;
-        let missing = |name: String| format!("GRANT TRIGGER ON {name} is missing");
-        Ok(rows.iter().map(|row| missing(row.get(0))).collect())
+        let (_, others) = self.by_trigger_right(tables).await?;
+        Ok(others.iter().map(|table| format!("GRANT TRIGGER ON {} is missing", named(table))).collect())
     }
 
     async fn obstacles(&self, table: &OldTable, columns: &[BackColumn]) -> Result<Vec<String>, PortError> {
