@@ -10,8 +10,8 @@ use souk_domain::{Product, ProductId};
 use souk_embedded::{Embedded, EmbeddedConfig};
 use souk_events::decode;
 use souk_migrate::{
-    Comparison, Copied, Deps, Folder, Following, Mapping, MigrateError, Patient, Plan, Turn, Turned, Way,
-    compare, copy, cut_over, plan, propose, roll_back,
+    Comparison, Copied, Deps, Folder, Following, Mapping, MigrateError, Pace, Patient, Plan, Turn, Turned,
+    Way, compare, copy, cut_over, plan, propose, roll_back,
 };
 use souk_ports::{RandomIds, ReadLimit, SystemClock};
 use souk_postgres::{PgOutpost, PgSource, PostgresConfig};
@@ -200,6 +200,19 @@ impl Bed {
 
     fn has_caught_up(&self) -> bool {
         self.folder.record().unwrap().follow.is_some_and(|follow| follow.caught_up)
+    }
+
+    /// Waits until the record says so of the follower: it is written after what it stands for.
+    pub async fn recorded(&self, so: impl Fn(&Pace) -> bool) {
+        let began = Instant::now();
+        loop {
+            let pace = self.folder.record().unwrap().follow.unwrap_or_default().pace;
+            if so(&pace) {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "not recorded: {pace:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Waits until souk has a product of this name, or has none.
