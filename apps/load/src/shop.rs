@@ -12,7 +12,7 @@ use souk_domain::{Delta, Name, Price, Reason, Reference, SellerId, Sku, Stock, T
 
 use crate::LoadError;
 
-/// The first invoices of the data set, for runs without a file; its source and licence are beside it.
+/// Every forty-sixth invoice of seven months of the data set, for runs without a file; its source and licence are beside it.
 const SAMPLE: &[u8] = include_bytes!("../sample/online-retail.csv.gz");
 
 /// What every gzip file begins with (RFC 1952, section 2.3.1).

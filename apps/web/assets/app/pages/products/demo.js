@@ -24,7 +24,7 @@ export function EmptyShop({ onNew, onFill }) {
   const running = state === "running";
   return html`<${Empty} icon="products" title=${running ? "The shop is filling up" : "The stall is set up. Nothing is on it yet."}
     actions=${!running && html`<${Button} kind="primary" icon="box" onClick=${fill}>Fill with the sample shop<//><${Button} icon="plus" onClick=${onNew}>New product<//>`}>
-    ${running ? detail || "Real transactions go through the api, one after the other." : "Add your first product, or fill the shop with the transactions of a real one from December 2010 and watch it live."}
+    ${running ? detail || "Real transactions go through the api, one after the other." : "Add your first product, or fill the shop with seven months of a real one and watch them go by."}
     ${running && html`<br /><${Progress} />`}
     ${state === "failed" && html`<br /><span class="error">The sample could not be loaded: ${detail}</span>`}
   <//>${problem && html`<${Failure} problem=${problem} retry=${fill} />`}`;
