@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use crate::tools::{Tool, on_path, provide, quietly};
-use crate::{Kind, dynamo, java, kafka, minio, postgres};
+use crate::{Kind, classes, dynamo, java, kafka, minio, postgres};
 
 /// Where the programs of each kind lie: Postgres' folder of programs, the folder of jars, MinIO's program.
 #[derive(Debug, Clone, Default)]
@@ -77,8 +77,8 @@ pub fn install(kinds: &[Kind]) -> anyhow::Result<Installed> {
     for kind in kinds {
         let path = match kind {
             Kind::Postgres => postgres::programs(None)?,
-            Kind::Kafka => maven(&cache, &kafka::PACKAGE)?,
-            Kind::Dynamo => maven(&cache, &dynamo::PACKAGE)?,
+            Kind::Kafka => maven(*kind, &cache, &kafka::PACKAGE)?,
+            Kind::Dynamo => maven(*kind, &cache, &dynamo::PACKAGE)?,
             Kind::Minio => minio::install(&cache)?,
         };
         paths.insert(*kind, path);
@@ -133,8 +133,8 @@ pub fn once(
     Ok(target)
 }
 
-fn maven(cache: &Path, package: &Package) -> anyhow::Result<PathBuf> {
-    once(cache, package.folder, |folder| {
+fn maven(kind: Kind, cache: &Path, package: &Package) -> anyhow::Result<PathBuf> {
+    let installed = once(cache, package.folder, |folder| {
         eprintln!("installing {} with Maven (some seconds)", package.name);
         let dependencies: String = package
             .jars
@@ -162,7 +162,9 @@ fn maven(cache: &Path, package: &Package) -> anyhow::Result<PathBuf> {
             std::fs::write(folder.join(name), text)?;
         }
         Ok(())
-    })
+    })?;
+    classes::prepare(kind, &installed)?;
+    Ok(installed)
 }
 
 #[cfg(test)]

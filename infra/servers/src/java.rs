@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail};
 
-use crate::Options;
 use crate::tools::{Tool, on_path};
+use crate::{Options, classes};
 
 /// Kafka 4 and DynamoDB Local 2 need this one.
 const OLDEST: u32 = 17;
@@ -28,9 +29,7 @@ fn program() -> Option<PathBuf> {
 /// When Java is too old; names the remedy.
 pub fn check_version() -> anyhow::Result<()> {
     let java = program().context("Java has just been there")?;
-    let output = Command::new(&java).arg("-version").output().context("could not start Java")?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    match major(&text) {
+    match version().and_then(major) {
         Some(version) if version < OLDEST => bail!(
             "{} is version {version}, Kafka needs {OLDEST} or later: install a newer one, on Debian and Ubuntu \
              `sudo apt-get install openjdk-{OLDEST}-jre-headless`, and put it on the search path",
@@ -41,10 +40,26 @@ pub fn check_version() -> anyhow::Result<()> {
     }
 }
 
-/// Reads the version out of what `java -version` says: `openjdk version "17.0.15" 2025-04-15`, `"1.8.0_412"`.
-fn major(text: &str) -> Option<u32> {
-    let (_, rest) = text.split_once("version \"")?;
-    let mut parts = rest.split(['.', '"', '-', '_']);
+/// Returns what Java calls its version: `17.0.15`, `1.8.0_412`. Asked once.
+pub fn version() -> Option<&'static str> {
+    static VERSION: OnceLock<Option<String>> = OnceLock::new();
+    let ask = || {
+        let output = Command::new(program()?).arg("-version").output().ok()?;
+        quoted(&String::from_utf8_lossy(&output.stderr))
+    };
+    VERSION.get_or_init(ask).as_deref()
+}
+
+/// Reads the version out of what `java -version` says: `openjdk version "17.0.15" 2025-04-15`.
+fn quoted(text: &str) -> Option<String> {
+    let (version, _) = text.split_once("version \"")?.1.split_once('"')?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    version.chars().all(fits).then(|| version.to_owned())
+}
+
+/// Reads the number that people call a version by.
+fn major(version: &str) -> Option<u32> {
+    let mut parts = version.split(['.', '-', '_', '+']);
     match parts.next()?.parse().ok()? {
         1 => parts.next()?.parse().ok(),
         version => Some(version),
@@ -66,6 +81,9 @@ pub fn command(installed: &Path, main: &str, options: &Options, heap_mib: u32) -
         // Up within seconds: most tests are over before the second compiler would have paid off.
         command.arg("-XX:TieredStopAtLevel=1");
     }
+    if let Some(classes) = classes::file(installed).filter(|file| file.is_file()) {
+        command.arg(format!("-XX:SharedArchiveFile={}", classes.display()));
+    }
     let log = installed.join("log4j2.xml");
     if log.is_file() {
         command.arg(format!("-Dlog4j2.configurationFile={}", log.display()));
@@ -80,9 +98,11 @@ pub fn command(installed: &Path, main: &str, options: &Options, heap_mib: u32) -
 mod tests {
     #[test]
     fn reads_old_and_new_versions() {
-        assert_eq!(super::major("openjdk version \"17.0.15\" 2025-04-15\n"), Some(17));
-        assert_eq!(super::major("openjdk version \"21-ea\" 2023-09-19"), Some(21));
-        assert_eq!(super::major("java version \"1.8.0_412\""), Some(8));
-        assert_eq!(super::major("no Java at all"), None);
+        let read = |text| super::quoted(text).as_deref().and_then(super::major);
+        assert_eq!(read("openjdk version \"17.0.15\" 2025-04-15\n"), Some(17));
+        assert_eq!(read("openjdk version \"21-ea\" 2023-09-19"), Some(21));
+        assert_eq!(read("java version \"1.8.0_412\""), Some(8));
+        assert_eq!(read("no Java at all"), None);
+        assert_eq!(super::quoted("version \"../17\""), None, "it becomes part of a path");
     }
 }

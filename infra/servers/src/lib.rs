@@ -27,6 +27,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod classes;
 mod dynamo;
 mod install;
 mod java;

@@ -120,6 +120,7 @@ impl<'a> Backward<'a> {
             backward.position = now;
             backward.whole().await?;
         }
+        backward.write_refused().await?;
         Ok(backward)
     }
 
@@ -154,6 +155,7 @@ impl<'a> Backward<'a> {
         if let Some(compared) = found {
             (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
             self.confirm(&compared.suspects).await?;
+            self.write_refused().await?;
         }
         if self.kept.elapsed() > NOW_AND_THEN {
             self.keep()?;
@@ -263,7 +265,9 @@ impl<'a> Backward<'a> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(self.write(&[], &[], position).await?)
+        self.write(&[], &[], position).await?;
+        // Whoever looks now is to hear of them.
+        self.keep()
     }
 
     /// Tells what of the table is other than in souk.
@@ -311,6 +315,16 @@ impl<'a> Backward<'a> {
             products.extend(answer?.map(|product| (product.id, product)));
         }
         Ok(products)
+    }
+
+    /// Tries again what the table refused: what stood in the way may be gone.
+    async fn write_refused(&mut self) -> Result<(), MigrateError> {
+        if fault::planted("migrate-back-gives-up") {
+            return Ok(());
+        }
+        let refused: Vec<ProductId> = self.pace.refused.keys().filter_map(|id| id.parse().ok()).collect();
+        let position = self.position.clone();
+        self.write_all(&refused, &position).await
     }
 
     /// Looks at everything instead of what the log tells.

@@ -302,7 +302,10 @@ impl<'a> Forward<'a> {
         self.state.pace.lag_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         self.state.pace.waiting = 0;
         self.state.pace.away = None;
-        if !found.is_empty() || self.kept.elapsed() > NOW_AND_THEN {
+        if found.is_empty() {
+            // What was found are changes; where nothing is, both sides are the same.
+            self.note(&found)?;
+        } else {
             self.keep()?;
         }
         Ok(if found.is_empty() { IDLE.max(took / 2) } else { Duration::ZERO })

@@ -13,7 +13,7 @@ use souk_migrate::{
     Comparison, Copied, Deps, Folder, Following, Mapping, MigrateError, Pace, Patient, Plan, Turn, Turned,
     Way, compare, copy, cut_over, plan, propose, roll_back,
 };
-use souk_ports::{RandomIds, ReadLimit, SystemClock};
+use souk_ports::{RandomIds, ReadLimit, Source, SystemClock};
 use souk_postgres::{PgOutpost, PgSource, PostgresConfig};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
@@ -134,8 +134,16 @@ impl Bed {
 
     /// The same, with the rights of a role.
     pub fn outpost_as(&self, role: &str) -> Arc<PgOutpost> {
-        let url = format!("{}?options=-c%20role%3D{role}", self.url);
-        PgOutpost::new(&PostgresConfig::parse(&url).unwrap())
+        PgOutpost::new(&self.config_as(role))
+    }
+
+    /// The source, with the rights of a role.
+    pub async fn source_as(&self, role: &str) -> Arc<dyn Source> {
+        Patient::over(PgSource::connect(&self.config_as(role)).await.unwrap())
+    }
+
+    fn config_as(&self, role: &str) -> PostgresConfig {
+        PostgresConfig::parse(&format!("{}?options=-c%20role%3D{role}", self.url)).unwrap()
     }
 
     /// What the steps work with that are taken while both systems run.

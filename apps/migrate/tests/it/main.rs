@@ -13,3 +13,4 @@ mod planted;
 mod reading;
 mod sharing;
 mod turning;
+mod writing_back;

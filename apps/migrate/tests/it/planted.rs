@@ -34,3 +34,15 @@ fn a_table_beside_the_first_that_is_not_heard_is_noticed() {
         "in_all",
     );
 }
+
+#[test]
+fn a_row_that_is_never_tried_again_is_noticed() {
+    let test = "writing_back::a_row_that_the_old_table_refuses_is_told_and_written_once_it_may";
+    assert_noticed(test, "migrate-back-gives-up", "has no 5000 pieces");
+}
+
+#[test]
+fn a_session_that_is_kept_in_a_broken_transaction_is_noticed() {
+    let test = "writing_back::what_failed_does_not_hold_up_what_comes_after";
+    assert_noticed(test, "migrate-keeps-broken-session", "transaction is aborted");
+}

@@ -14,17 +14,20 @@ mod way_back;
 use std::future::Future;
 use std::sync::Arc;
 
-use souk_ports::{ErrorKind, OldTable, PortError, TableName};
+use souk_ports::{ErrorKind, OldTable, PortError, TableName, fault};
 use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
 use crate::config::PostgresConfig;
 use crate::connect::{ConnectError, Server};
-use crate::source::fault;
+use crate::source;
 
 /// The schema of everything that souk makes there.
 const SCHEMA: &str = "souk_capture";
+
+/// Makes the schema where there is none. The right to is asked for then alone: `IF NOT EXISTS` alone would ask each time.
+const MAKE_SCHEMA: &str = "DO $do$ BEGIN IF to_regnamespace('souk_capture') IS NULL THEN CREATE SCHEMA souk_capture; END IF; END $do$";
 
 /// Settings of the session. Times are UTC, as they are read.
 const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET TimeZone = 'UTC'; SET jit = off; \
@@ -59,24 +62,19 @@ impl PgOutpost {
                 Arc::new(client)
             }
         };
-        // Put back when it was used to the end: a question that is dropped may leave a transaction open.
         let asked = self.server.unless_answered(&client);
         let done = work(client.clone()).await;
         asked.answered();
-        *session = Some(client);
+        // Put back when all went well: one that failed, or was dropped, may leave a transaction open.
+        if done.is_ok() || fault::planted("migrate-keeps-broken-session") {
+            *session = Some(client);
+        }
         done.map_err(|error| self.fault(&error))
     }
 
     /// Runs statements in one transaction.
     async fn run(&self, sql: String) -> Result<(), PortError> {
-        self.with(|client| async move {
-            let done = client.batch_execute(&format!("BEGIN; {sql}; COMMIT")).await;
-            if done.is_err() && !client.is_closed() {
-                client.batch_execute("ROLLBACK").await?;
-            }
-            done
-        })
-        .await
+        self.with(|client| async move { client.batch_execute(&format!("BEGIN; {sql}; COMMIT")).await }).await
     }
 
     /// Parts tables into those that it may put triggers on and those that it may not.
@@ -101,7 +99,7 @@ impl PgOutpost {
             );
             return PortError::new(ErrorKind::Timeout, text);
         }
-        fault(&self.server.address, error)
+        source::fault(&self.server.address, error)
     }
 }
 

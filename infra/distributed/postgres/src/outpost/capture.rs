@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use souk_domain::Timestamp;
 use souk_ports::{Capture, Changes, ErrorKind, OldTable, PortError, TableName, fault};
 
-use super::{PgOutpost, SCHEMA, TRIGGERS, full_name, named};
+use super::{MAKE_SCHEMA, PgOutpost, SCHEMA, TRIGGERS, full_name, named};
 
 /// Everything, in one transaction. The trigger's function runs with its owner's rights, so that writers need none; the
 /// triggers come last, since it is they that wait for running writers and make the next ones wait. The key is looked up by
@@ -33,7 +33,7 @@ CREATE TRIGGER souk_capture_beside AFTER INSERT OR UPDATE OR DELETE ON {name} FO
     });
     let beside: String = beside.collect();
     format!(
-        "CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+        "{MAKE_SCHEMA};
 DROP TABLE IF EXISTS {SCHEMA}.changes;
 DROP FUNCTION IF EXISTS {SCHEMA}.note() CASCADE;
 DROP FUNCTION IF EXISTS {SCHEMA}.note_beside() CASCADE;

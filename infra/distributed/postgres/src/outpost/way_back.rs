@@ -8,7 +8,7 @@ use souk_ports::{BackColumn, BackRow, BackWriting, OldTable, PortError, TableNam
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::{PgOutpost, SCHEMA, TRIGGERS, full_name, named, quoted};
+use super::{MAKE_SCHEMA, PgOutpost, SCHEMA, TRIGGERS, full_name, named, quoted};
 
 /// Taken by whoever puts the fence up or takes it down, until the end of the transaction: a fence that was broken off may
 /// still be waiting for the table, and must not come up after it was lifted. "soukfenc" in ASCII.
@@ -26,7 +26,7 @@ CREATE TRIGGER souk_fence BEFORE INSERT OR UPDATE OR DELETE ON {name} FOR EACH S
     format!(
         "SET LOCAL lock_timeout = {};
 {TURN};
-CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+{MAKE_SCHEMA};
 DROP FUNCTION IF EXISTS {SCHEMA}.refuse() CASCADE;
 CREATE FUNCTION {SCHEMA}.refuse() RETURNS trigger LANGUAGE plpgsql AS $refuse$
 BEGIN
@@ -46,6 +46,10 @@ END $refuse$;
 const UNFILLED: &str = "SELECT coalesce(array_agg(a.attname::text ORDER BY a.attnum), '{}') FROM pg_attribute AS a \
      WHERE a.attrelid = to_regclass($1::text) AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND NOT a.atthasdef \
      AND a.attidentity = '' AND a.attgenerated = '' AND a.attname::text <> $2::text AND a.attname::text <> ALL ($3::text[])";
+
+/// The database, where [`SCHEMA`] is not there and may not be made.
+const NO_PLACE: &str = "SELECT CASE WHEN to_regnamespace('souk_capture') IS NULL \
+     AND NOT has_database_privilege(current_database(), 'CREATE') THEN current_database()::text END";
 
 #[async_trait]
 impl WayBack for PgOutpost {
@@ -81,17 +85,21 @@ impl WayBack for PgOutpost {
         let (name, key) = (full_name(table), table.key.clone());
         let written: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let asked = name.clone();
-        let (missing, unfilled) = self
+        let (missing, unfilled, database) = self
             .with(|client| async move {
                 let rights = "SELECT coalesce(array_agg(r), '{}') FROM unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', \
-                              'SELECT', 'TRIGGER']) AS r WHERE NOT has_table_privilege(to_regclass($1::text), r)";
+                              'SELECT']) AS r WHERE NOT has_table_privilege(to_regclass($1::text), r)";
                 let missing: Vec<String> = client.query_one(rights, &[&asked]).await?.get(0);
                 let unfilled: Vec<String> =
                     client.query_one(UNFILLED, &[&asked, &key, &written]).await?.get(0);
-                Ok((missing, unfilled))
+                let database: Option<String> = client.query_one(NO_PLACE, &[]).await?.get(0);
+                Ok((missing, unfilled, database))
             })
             .await?;
         let mut obstacles = Vec::new();
+        if let Some(database) = database {
+            obstacles.push(format!("GRANT CREATE ON DATABASE {} is missing", quoted(&database)));
+        }
         if !missing.is_empty() {
             obstacles.push(format!("GRANT {} ON {name} is missing", missing.join(", ")));
         }
@@ -130,30 +138,23 @@ impl WayBack for PgOutpost {
             let mark = if fault::planted("migrate-without-mark") { "" } else { "SET LOCAL souk.migration = 'on';" };
             client
                 .batch_execute(&format!(
-                    "BEGIN; {mark} CREATE SCHEMA IF NOT EXISTS {SCHEMA}; CREATE TABLE IF NOT EXISTS \
-                     {SCHEMA}.way_back (one boolean PRIMARY KEY DEFAULT true CHECK (one), position text NOT NULL)"
+                    "BEGIN; {mark} {MAKE_SCHEMA}; CREATE TABLE IF NOT EXISTS {SCHEMA}.way_back \
+                     (one boolean PRIMARY KEY DEFAULT true CHECK (one), position text NOT NULL)"
                 ))
                 .await?;
-            let written = async {
-                if !ids.is_empty() {
-                    client.execute(&delete, &[&ids]).await?;
-                }
-                if any {
-                    client.execute(&update, &rows.given()).await?;
-                    client.execute(&insert, &rows.given()).await?;
-                }
-                let keep = format!(
-                    "INSERT INTO {SCHEMA}.way_back (position) VALUES ($1) ON CONFLICT (one) DO UPDATE SET position = $1"
-                );
-                client.execute(&keep, &[&position]).await?;
-                fault::crash_point("migrate.back-written");
-                client.batch_execute("COMMIT").await
-            };
-            let done = written.await;
-            if done.is_err() && !client.is_closed() {
-                client.batch_execute("ROLLBACK").await?;
+            if !ids.is_empty() {
+                client.execute(&delete, &[&ids]).await?;
             }
-            done
+            if any {
+                client.execute(&update, &rows.given()).await?;
+                client.execute(&insert, &rows.given()).await?;
+            }
+            let keep = format!(
+                "INSERT INTO {SCHEMA}.way_back (position) VALUES ($1) ON CONFLICT (one) DO UPDATE SET position = $1"
+            );
+            client.execute(&keep, &[&position]).await?;
+            fault::crash_point("migrate.back-written");
+            client.batch_execute("COMMIT").await
         })
         .await
     }
