@@ -169,13 +169,17 @@ impl Book {
     }
 
     /// Ends it; returns writes of the old system, writes through souk's api, and writes of the old system that were refused.
-    pub fn end(mut self) -> (u64, u64, u64) {
+    ///
+    /// # Errors
+    /// When the old system's writer had ended before.
+    pub fn end(mut self) -> anyhow::Result<(u64, u64, u64)> {
         self.shared.over.store(true, Ordering::SeqCst);
         if let Some(writer) = self.writer.take() {
-            drop(writer.join());
+            let ended = writer.join().map_err(|_| anyhow::anyhow!("it panicked")).and_then(|done| done);
+            ended.context("the old system's writer ended too early")?;
         }
         let count = |number: &AtomicU64| number.load(Ordering::SeqCst);
-        (count(&self.shared.taken), self.sold, count(&self.shared.refused))
+        Ok((count(&self.shared.taken), self.sold, count(&self.shared.refused)))
     }
 
     fn on_souk(&mut self, id: &str) -> anyhow::Result<Option<Value>> {

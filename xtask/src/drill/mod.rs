@@ -110,7 +110,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     } else {
         print!("{report}");
     }
-    Ok(report.ok())
+    Ok(report.ok() && report.is_quick())
 }
 
 fn folder(scratch: &Scratch, name: &str) -> anyhow::Result<PathBuf> {
@@ -198,7 +198,7 @@ impl Drill {
     /// Stops souk, audits it, and sums up.
     fn end(self) -> anyhow::Result<Report> {
         let Self { operator, book, souk, mut report } = self;
-        let (old, new, refused) = book.end();
+        let (old, new, refused) = book.end()?;
         drop(souk);
         let began = Instant::now();
         let audit = operator.audit()?;

@@ -97,6 +97,11 @@ impl Report {
     pub fn ok(&self) -> bool {
         self.audit_ok && self.steps.iter().all(|line| line.differences.unwrap_or(0) == 0)
     }
+
+    /// Whether changes came through within a second, in the median.
+    pub fn is_quick(&self) -> bool {
+        self.steps.iter().filter(|line| line.step.starts_with("follow")).all(|line| line.seconds <= 1.0)
+    }
 }
 
 impl fmt::Display for Report {
@@ -130,6 +135,7 @@ impl fmt::Display for Report {
         )?;
         let verdict =
             if self.ok() { "nothing was lost in either direction" } else { "there are differences" };
-        writeln!(f, "{verdict}")
+        let slow = if self.is_quick() { "" } else { "; changes took longer than a second" };
+        writeln!(f, "{verdict}{slow}")
     }
 }

@@ -160,6 +160,10 @@ impl fmt::Display for Following {
         if self.differences.comparisons > 0 {
             write!(f, "; compared meanwhile: {} differences", self.differences.found)?;
         }
+        // Each was put right when it was found.
+        if self.differences.in_all > 0 {
+            write!(f, ", {} in all", self.differences.in_all)?;
+        }
         Ok(())
     }
 }

@@ -312,3 +312,21 @@ async fn changes_and_deletes_occurred_when_they_were_noted() {
         assert!(is_own == own && (own || (before <= at && at <= event.time)), "{at}: {event:?}");
     }
 }
+
+/// What the capture does not tell of, since it takes it for souk's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_difference_that_nobody_told_of_is_counted_shown_and_put_right() {
+    let bed = Bed::monolith(30).await;
+    let mapping = bed.mapping("").await;
+    let work = async {
+        bed.settled(&mapping).await;
+        bed.run("BEGIN; SET LOCAL souk.migration = 'on'; UPDATE products SET quantity = 555 WHERE name = 'Product 7'; COMMIT")
+            .await;
+        bed.settled(&mapping).await;
+        bed.recorded(|_| bed.folder.record().unwrap().differences.is_some_and(|it| it.in_all > 0)).await;
+    };
+    let following = bed.follow_while(&mapping, work).await.1.unwrap();
+    let found = &following.differences;
+    assert!(found.in_all == 1 && found.examples[0].contains("stock is 555 in the source"), "{found:?}");
+    assert!(following.to_string().contains(", 1 in all"), "{following}");
+}

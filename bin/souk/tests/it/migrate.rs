@@ -16,6 +16,7 @@ use crate::support::{Output, run_souk};
 
 mod backup;
 mod old_api;
+mod on_servers;
 mod proving;
 
 /// A word that must never be written down.
