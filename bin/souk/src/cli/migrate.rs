@@ -35,6 +35,9 @@ and plan again. Exit code 1 when a row breaks a rule for which the mapping has n
         /// The table for which a mapping is proposed [default: the one that looks most like products]
         #[arg(long, value_name = "NAME")]
         table: Option<String>,
+        /// Says what a plan would read and write, and does nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Copies the source, the settings and what souk has into a folder, with checksums, counts and digests
     Backup(BackupArgs),
@@ -63,6 +66,9 @@ Exit code 1 when there is a difference.")]
     Compare {
         #[command(flatten)]
         args: StepArgs,
+        /// Says what would be compared, and does nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Leads what changes in the source to souk until the cut-over, and after it back
     Follow(FollowArgs),

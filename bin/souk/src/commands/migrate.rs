@@ -18,6 +18,7 @@ use crate::output;
 use crate::settings::value::Value;
 use crate::settings::{Layers, Role, Settings};
 use crate::wiring::Target;
+use rehearse::Reading;
 
 mod backup;
 mod prove;
@@ -38,14 +39,16 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// target or folder cannot be used.
 pub fn run(args: MigrateArgs) -> Result<(), Failure> {
     match args.step {
-        MigrateStep::Plan { args, table } => Step::begin(args, "plan")?.run(|step| plan(step, table)),
+        MigrateStep::Plan { args, dry_run: true, .. } => rehearse::reading(args, Reading::Plan),
+        MigrateStep::Plan { args, table, .. } => Step::begin(args, "plan")?.run(|step| plan(step, table)),
         MigrateStep::Backup(args) => backup::back_up(args),
         MigrateStep::Restore(args) => backup::restore(args),
         MigrateStep::Shadow(args) => prove::shadow(args),
         MigrateStep::Check(args) => prove::check(args),
         MigrateStep::Copy { args, dry_run: true } => Step::look(args)?.run(rehearse_copy),
         MigrateStep::Copy { args, dry_run: false } => Step::begin(args, "copy")?.run(copy),
-        MigrateStep::Compare { args } => Step::look(args)?.run(compare),
+        MigrateStep::Compare { args, dry_run: true } => rehearse::reading(args, Reading::Compare),
+        MigrateStep::Compare { args, dry_run: false } => Step::look(args)?.run(compare),
         MigrateStep::Follow(args) => way::follow(args),
         MigrateStep::Cutover(args) => way::cut_over(args),
         MigrateStep::Rollback(args) => way::roll_back(args),

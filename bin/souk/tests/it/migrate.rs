@@ -121,6 +121,19 @@ impl Drop for Shop {
 #[test]
 fn a_shop_is_planned_copied_compared_and_audited() {
     let shop = Shop::new(3_000);
+    for (step, word) in [
+        (&["plan"][..], "propose a mapping unless there is one"),
+        (&["compare"], "every product of ./souk-data"),
+        (
+            &["shadow", "--old", "http://old.example"],
+            "would ask http://old.example and http://localhost:3000",
+        ),
+        (&["check"], "change it and delete it again"),
+    ] {
+        let rehearsed = shop.done(&[step, &["--dry-run"]].concat());
+        assert!(rehearsed.stdout.contains(word), "{rehearsed:?}");
+    }
+    assert!(!shop.path().join("souk-migration").exists(), "a rehearsal touches nothing");
     let plan = shop.done(&["plan"]);
     assert!(plan.stderr.contains("proposed a mapping of public.products"), "{plan:?}");
     assert!(plan.stdout.contains("3000 to take over, 0 to skip, 0 to decide"), "{plan:?}");

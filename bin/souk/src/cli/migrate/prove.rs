@@ -40,6 +40,9 @@ pub struct ShadowArgs {
     /// Goes on for so long instead
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, conflicts_with = "requests")]
     pub lasting: Option<Duration>,
+    /// Says what would be asked, and asks nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -69,4 +72,7 @@ pub struct CheckArgs {
     /// Longest wait of each check
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub timeout: Duration,
+    /// Says what would be checked and written, and does nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }

@@ -8,6 +8,7 @@ use souk_migrate::{Checklist, Comparison, Criterion, Direction, Fields, Shadow, 
 use souk_ports::Keeper;
 use souk_verify::{Report, Status, StepName, VerifyConfig};
 
+use super::rehearse::{self, Reading};
 use super::{Step, with_progress};
 use crate::cli::{CheckArgs, ShadowArgs, clients};
 use crate::commands::{audit, verify};
@@ -24,7 +25,7 @@ const KEPT: &str = "the old system keeps the products until the cut-over, and so
 /// # Errors
 /// As every step; `Fault` when something differs.
 pub fn shadow(args: ShadowArgs) -> Result<(), Failure> {
-    let ShadowArgs { args, old, new, fields, requests, lasting } = args;
+    let ShadowArgs { args, old, new, fields, requests, lasting, dry_run } = args;
     let clients = clients([("API_URL", "new", &new)], args.settings.env_file.clone())?;
     let config = ShadowConfig {
         old,
@@ -32,6 +33,9 @@ pub fn shadow(args: ShadowArgs) -> Result<(), Failure> {
         fields: read(fields.as_deref())?,
         until: lasting.map_or(Until::Requests(requests), Until::Elapsed),
     };
+    if dry_run {
+        return rehearse::reading(args, Reading::Shadow { old: &config.old, new: &config.new });
+    }
     Step::look(args)?.run(async move |step| {
         let shadow = compared(&step, &config).await?;
         step.print(&shadow);
@@ -53,9 +57,12 @@ fn read(fields: Option<&Path>) -> Result<Fields, Failure> {
 /// # Errors
 /// `Fault` when one does not hold, `Usage` for settings.
 pub fn check(args: CheckArgs) -> Result<(), Failure> {
-    let CheckArgs { args, places, old, fields, reads_within, timeout } = args;
+    let CheckArgs { args, places, old, fields, reads_within, timeout, dry_run } = args;
     let config = verify::config(&places.settings(args.settings.env_file.clone())?, timeout);
     let fields = read(fields.as_deref())?;
+    if dry_run {
+        return rehearse::reading(args, Reading::Check { api: &config.api });
+    }
     Step::look(args)?.run(async move |step| {
         let direction = step.folder.record()?.direction;
         let keeper = keeper(&step).await;

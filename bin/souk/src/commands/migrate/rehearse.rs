@@ -1,13 +1,48 @@
-//! What the steps would do that are taken while both systems run.
+//! What steps would do that are only asked about.
 
 use souk_migrate::{Direction, Record, Turn};
 
 use super::Step;
+use crate::cli::StepArgs;
 use crate::failure::Failure;
 use crate::output;
 use crate::wiring::Target;
 
-/// A step that is only asked about.
+/// A step that reads both sides.
+#[derive(Debug, Clone, Copy)]
+pub enum Reading<'a> {
+    Plan,
+    Compare,
+    Shadow { old: &'a str, new: &'a str },
+    Check { api: &'a str },
+}
+
+/// Says what a step would read and write; asks neither side.
+pub fn reading(args: StepArgs, wanted: Reading<'_>) -> Result<(), Failure> {
+    let folder = args.state.clone();
+    let step = Step::look(args)?;
+    let (old, here) = (step.source.address(), Target::place(&step.settings));
+    output::print_line(&match wanted {
+        Reading::Plan => format!(
+            "would read the schema and every row of {old}, propose a mapping unless there is one, and write it, the plan and \
+             the rows with faults into {}; nothing in {old}, nothing in {here}",
+            folder.display()
+        ),
+        Reading::Compare => {
+            format!("would read every row of {old} and every product of {here}, and write nothing")
+        }
+        Reading::Shadow { old, new } => {
+            format!("would ask {old} and {new} for the same products, and write nothing")
+        }
+        Reading::Check { api } => format!(
+            "would read every row of {old} and all that {here} has, and, unless the old system keeps the products, create one \
+             of a seller souk-verify-… by {api}, change it and delete it again"
+        ),
+    });
+    Ok(())
+}
+
+/// A step that is taken while both systems run.
 #[derive(Debug, Clone, Copy)]
 pub enum Wanted {
     Follow { trigger: bool },
