@@ -77,8 +77,12 @@ pub fn install(kinds: &[Kind]) -> anyhow::Result<Installed> {
     for kind in kinds {
         let path = match kind {
             Kind::Postgres => postgres::programs(None)?,
-            Kind::Kafka => maven(*kind, &cache, &kafka::PACKAGE)?,
-            Kind::Dynamo => maven(*kind, &cache, &dynamo::PACKAGE)?,
+            Kind::Kafka => {
+                let path = maven(&cache, &kafka::PACKAGE)?;
+                classes::prepare(&path)?;
+                path
+            }
+            Kind::Dynamo => maven(&cache, &dynamo::PACKAGE)?,
             Kind::Minio => minio::install(&cache)?,
         };
         paths.insert(*kind, path);
@@ -133,8 +137,8 @@ pub fn once(
     Ok(target)
 }
 
-fn maven(kind: Kind, cache: &Path, package: &Package) -> anyhow::Result<PathBuf> {
-    let installed = once(cache, package.folder, |folder| {
+fn maven(cache: &Path, package: &Package) -> anyhow::Result<PathBuf> {
+    once(cache, package.folder, |folder| {
         eprintln!("installing {} with Maven (some seconds)", package.name);
         let dependencies: String = package
             .jars
@@ -162,9 +166,7 @@ fn maven(kind: Kind, cache: &Path, package: &Package) -> anyhow::Result<PathBuf>
             std::fs::write(folder.join(name), text)?;
         }
         Ok(())
-    })?;
-    classes::prepare(kind, &installed)?;
-    Ok(installed)
+    })
 }
 
 #[cfg(test)]

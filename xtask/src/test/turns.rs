@@ -37,7 +37,7 @@ const KNOWN: [Known; 11] = [
     takes(330, "souk tests/it/main.rs"),
     takes(290, "souk tests/browser/main.rs"),
     takes(130, "souk tests/contract/main.rs"),
-    takes(120, "souk-postgres tests/it/main.rs").apart(SERVERS),
+    takes(200, "souk-postgres tests/it/main.rs"),
     takes(110, "souk-kafka tests/it/main.rs"),
     takes(90, "souk-migrate tests/it/main.rs"),
     takes(80, "souk-aws tests/it/main.rs"),
