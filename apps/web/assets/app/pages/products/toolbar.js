@@ -2,7 +2,7 @@
 import { analytics } from "../../api.js";
 import { html, signal, useEffect, useRef, useState } from "../../html.js";
 import { ready } from "../../ready.js";
-import { route, setParams } from "../../route.js";
+import { HOME, route, setParams } from "../../route.js";
 import { CHECK_CATEGORY } from "../../stream/checks.js";
 import { Icon } from "../../ui/icons.js";
 import { DEFAULT_SORT, SORTS } from "./query.js";
@@ -44,10 +44,11 @@ function Search({ q }) {
     }
     sent.current = q;
   }, [q]);
-  // What was typed last here is no search of the next page.
   useEffect(() => () => clearTimeout(timer.current), []);
   const send = (value) => {
     clearTimeout(timer.current);
+    // This page is shown until the next one is here: what was typed last is no search of that one.
+    if (route.peek().page !== HOME) return;
     sent.current = value;
     setParams({ q: value }, { replace: true });
   };
