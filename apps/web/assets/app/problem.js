@@ -53,19 +53,3 @@ export async function problemOf(answer) {
   if (seconds > 0) problem.retryAfterMillis = seconds * 1000;
   return problem;
 }
-
-/**
- * Returns what is wrong with each field: the name from its JSON Pointer (RFC 6901), and the words to show beside it.
- * @param {Problem} problem
- * @returns {Record<string, string>}
- */
-export function fieldErrors(problem) {
-  /** @type {Record<string, string>} */
-  const faults = {};
-  for (const { pointer, detail } of problem.errors ?? []) {
-    const name = (pointer ?? "").split("/")[1]?.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (name) faults[name] = faults[name] ? `${faults[name]}; ${detail}` : detail;
-  }
-  if (problem.code === "sku-taken") faults.sku = "This seller has another product with this SKU";
-  return faults;
-}

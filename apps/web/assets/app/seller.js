@@ -25,13 +25,6 @@ export const sellers = signal(/** @type {string[]} */ ([]));
 const MOST_SELLERS = 500;
 /** There are more than a list could help with: the one that is meant is typed. */
 export const isCrowd = computed(() => sellers.value.length >= MOST_SELLERS);
-
-/** Tells whether anything ever happened to a seller. @param {string} id */
-export async function isKnown(id) {
-  if (sellers.value.includes(id)) return true;
-  const { items } = await analytics("/aggregates", { window: "all", by: "seller", key: id, limit: 1 });
-  return items.length > 0;
-}
 /** Each check leaves a seller of its own: they are passed over, but not for ever. */
 const PAGE = 1_000;
 const MOST_PAGES = 10;

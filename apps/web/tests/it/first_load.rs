@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::support::{app, assets, base, browser, call, header};
 
-/// All of it, as it goes over the wire: a second on a slow mobile network.
+/// All of it, its worker included, as it goes over the wire: a second on a slow mobile network.
 const MOST_BYTES: usize = 80_000;
 
 /// The module that the page starts with, and the page that it shows first.
@@ -61,6 +61,17 @@ fn imports(source: &str) -> Vec<String> {
     found
 }
 
+/// Returns the modules that `modules` start as workers. A worker fetches what it imports itself, and is not in the list of
+/// the page: told of there, it would be fetched before the products, which are what is looked at.
+fn workers(modules: &BTreeSet<String>, read: &dyn Fn(&str) -> String) -> BTreeSet<String> {
+    let started = |path: &String| {
+        let source = read(path);
+        let named = source.split("Worker(new URL(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        named.map(|name| resolve(path, name)).collect::<Vec<_>>()
+    };
+    modules.iter().flat_map(started).collect()
+}
+
 fn resolve(from: &str, specifier: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -93,13 +104,20 @@ fn the_list_is_what_the_page_imports() {
 async fn all_of_it_is_small() {
     let app = app();
     let base = base(&app).await;
-    let (response, body) = call(&app, browser("/")).await;
-    assert_eq!(response.status(), StatusCode::OK);
-    let mut sizes = vec![(body.len(), "index.html".to_owned())];
+    let mut sizes = Vec::new();
+    for path in ["/", "/config.json"] {
+        let (response, body) = call(&app, browser(path)).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        sizes.push((body.len(), path.to_owned()));
+    }
     let styles = read("index.html");
     let styles = styles.split("{{assets}}/").skip(1).filter_map(|rest| rest.split('"').next());
     let styles: Vec<String> = styles.filter(|path| !path.ends_with(".js")).map(str::to_owned).collect();
-    for path in reached(&ENTRIES, &read).into_iter().chain(styles) {
+    let page = reached(&ENTRIES, &read);
+    let workers = workers(&page, &read);
+    let workers = reached(&workers.iter().map(String::as_str).collect::<Vec<_>>(), &read);
+    assert!(workers.contains("app/stream/worker.js"), "the stream's worker is counted: {workers:?}");
+    for path in page.union(&workers).cloned().chain(styles) {
         let (response, body) = call(&app, browser(&format!("{base}/{path}"))).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(header(&response, "content-length"), body.len().to_string());
@@ -128,6 +146,18 @@ export function from(a = "./nor.js") {}
 "#;
     assert_eq!(imports(source), ["./a.js", "./b.js", "./c.js", "../d.js", "./e.js", "./f.js"]);
     assert_eq!(resolve("app/ui/x.js", "../../vendor/preact.js"), "vendor/preact.js");
+}
+
+#[test]
+fn a_worker_is_found_where_it_is_started() {
+    let page = BTreeSet::from(["app/a.js".to_owned(), "app/b/c.js".to_owned()]);
+    let read = |path: &str| {
+        match path {
+        "app/a.js" => "import(\"./late.js\")".to_owned(),
+        _ => "new SharedWorker(new URL(\"../d.js\", import.meta.url), {}); new Worker(new URL(\"e.js\", import.meta.url))".to_owned(),
+    }
+    };
+    assert_eq!(workers(&page, &read).into_iter().collect::<Vec<_>>(), ["app/b/e.js", "app/d.js"]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 /** Numbers as they are typed, here and elsewhere. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decimalOf, wholeOf } from "../../assets/app/pages/products/numbers.js";
+import { decimalOf } from "../../assets/app/pages/products/decimals.js";
+import { wholeOf } from "../../assets/app/pages/products/numbers.js";
 
 const LOCALES = {
   en: { group: ",", decimal: "." },

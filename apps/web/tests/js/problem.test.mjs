@@ -1,7 +1,8 @@
 /** Problem documents, as forms and messages need them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fieldErrors, Problem, problemOf, unreachable } from "../../assets/app/problem.js";
+import { fieldErrors } from "../../assets/app/pages/products/form.js";
+import { Problem, problemOf, unreachable } from "../../assets/app/problem.js";
 
 test("faults go to their fields", () => {
   const problem = new Problem({ status: 422, code: "validation-failed", errors: [{ pointer: "/price", detail: "is required" }, { pointer: "/price", detail: "is wrong" }, { pointer: "/a~1b", detail: "x" }, { pointer: "", detail: "whole" }] });

@@ -4,12 +4,12 @@ import { go, HOME, linkTo } from "../route.js";
 import { pageNamed } from "../pages.js";
 import { ready } from "../ready.js";
 import { retrying } from "../retry.js";
-import { isCrowd, isKnown, loadSellers, seller, sellers, setSeller } from "../seller.js";
+import { isCrowd, loadSellers, seller, sellers, setSeller } from "../seller.js";
 import { status, unread } from "../stream/client.js";
 import { nextTheme, theme } from "../theme.js";
-import { showToast } from "../ui/toast.js";
 import { Button } from "../ui/button.js";
 import { Mark } from "../ui/icons.js";
+import { Later } from "./later.js";
 
 export function TopBar({ overlay }) {
   return html`<header class="topbar">
@@ -30,26 +30,11 @@ function SellerSwitch() {
   }, []);
   const chosen = seller.value;
   const names = chosen && !sellers.value.includes(chosen) ? [chosen, ...sellers.value] : sellers.value;
-  if (isCrowd.value) return html`<${SellerField} chosen=${chosen} names=${names} />`;
+  if (isCrowd.value) return html`<${Later} load=${() => import("./seller-field.js")} chosen=${chosen} names=${names} />`;
   return html`<div class="seller"><label for="seller">Seller</label>
     <select class="input" id="seller" aria-label="Seller" value=${chosen} onChange=${(event) => setSeller(event.currentTarget.value)}>
       <option value="">All sellers</option>${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
     </select></div>`;
-}
-
-/** Among thousands one types: an id, with those that begin alike offered, or nothing for all. */
-function SellerField({ chosen, names }) {
-  const choose = async (event) => {
-    const field = event.currentTarget;
-    const id = field.value.trim();
-    // Who cannot be looked up is taken at his word.
-    if (id === "" || (await isKnown(id).catch(() => true))) return setSeller(id);
-    showToast({ key: "seller", tone: "warn", icon: "warn", title: `No seller is called ${id}`, detail: "Names are told apart by upper and lower case, too." });
-    field.value = chosen;
-  };
-  return html`<div class="seller"><label for="seller">Seller</label>
-    <input class="input" id="seller" type="search" aria-label="Seller" list="sellers" placeholder="All sellers" autocomplete="off" value=${chosen} onChange=${choose} />
-    <datalist id="sellers">${names.map((name) => html`<option key=${name} value=${name} />`)}</datalist></div>`;
 }
 
 const STATUS = {

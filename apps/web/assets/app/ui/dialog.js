@@ -6,6 +6,9 @@
 import { html, useEffect, useRef } from "../html.js";
 import { Button } from "./button.js";
 import { messagesIn } from "./messages.js";
+import { loadStyle } from "./style.js";
+
+await loadStyle("style/dialog.css");
 
 let made = 0;
 

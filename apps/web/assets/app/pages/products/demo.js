@@ -1,19 +1,12 @@
 /** The first thing in an empty shop: one press fills it with the months of a real one. */
-import { html, useEffect, useState } from "../../html.js";
-import { count } from "../../format.js";
-import { ready } from "../../ready.js";
+import { html, useState } from "../../html.js";
 import { Button } from "../../ui/button.js";
 import { Empty, Failure } from "../../ui/empty.js";
-import { fillWithSample, sample, watchSample } from "./sample.js";
-
-function Progress() {
-  const { linesDone, linesTotal } = sample.value;
-  return html`<progress class="progress" aria-label="Sample shop" max=${linesTotal || undefined} value=${linesTotal ? linesDone : undefined}></progress>
-    ${linesTotal > 0 && html`<span class="small">${count(linesDone)} of ${count(linesTotal)} lines</span>`}`;
-}
+import { Progress } from "./progress.js";
+import { fillWithSample, sample } from "./sample.js";
 
 /** @param {{onNew: () => void, onFill: () => void}} props */
-export function EmptyShop({ onNew, onFill }) {
+export default function EmptyShop({ onNew, onFill }) {
   const { state, detail } = sample.value;
   const [problem, setProblem] = useState(null);
   const fill = () => {
@@ -28,13 +21,4 @@ export function EmptyShop({ onNew, onFill }) {
     ${running && html`<br /><${Progress} />`}
     ${state === "failed" && html`<br /><span class="error">The sample could not be loaded: ${detail}</span>`}
   <//>${problem && html`<${Failure} problem=${problem} retry=${fill} />`}`;
-}
-
-/** How far the sample is, once its first products are in the list. @param {{hidden: boolean}} props */
-export function SampleLine({ hidden }) {
-  useEffect(() => {
-    ready.then(watchSample);
-  }, []);
-  if (hidden || sample.value.state !== "running") return null;
-  return html`<div class="notice tone-info sample"><div class="grow"><div class="title">The shop is filling up with the sample</div><${Progress} /></div></div>`;
 }

@@ -5,7 +5,6 @@
 import { api } from "../../api.js";
 import { html, useEffect, useRef, useState } from "../../html.js";
 import { rememberOwn } from "../../own.js";
-import { fieldErrors } from "../../problem.js";
 import { seller, sellers } from "../../seller.js";
 import { enumerate } from "../../format.js";
 import { onEvents } from "../../stream/client.js";
@@ -17,7 +16,7 @@ import { Icon } from "../../ui/icons.js";
 import { showToast } from "../../ui/toast.js";
 import { Conflict } from "./conflict.js";
 import { Creation } from "./creation.js";
-import { bodyOf, LABELS, textsOf, valuesOf } from "./form.js";
+import { bodyOf, fieldErrors, LABELS, textsOf, valuesOf } from "./form.js";
 import { merge, patchOf } from "./merge.js";
 
 /** A busy product changes between the read and the write; after so many rounds people are asked. */

@@ -1,6 +1,7 @@
 /** Between what people type and what the api takes. */
+import { decimalOf, MARKS } from "./decimals.js";
 import { FIELDS } from "./merge.js";
-import { decimalOf, MARKS, wholeOf } from "./numbers.js";
+import { wholeOf } from "./numbers.js";
 
 /** How each field is called. @type {Record<string, string>} */
 export const LABELS = {
@@ -45,4 +46,20 @@ export function valuesOf(texts, base = {}) {
 /** Returns the body that creates a product: empty fields are left to the server's defaults. @param {Record<string, any>} values */
 export function bodyOf(values) {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== "" && value !== null));
+}
+
+/**
+ * Returns what is wrong with each field: the name from its JSON Pointer (RFC 6901), and the words to show beside it.
+ * @param {import("../../problem.js").Problem} problem
+ * @returns {Record<string, string>}
+ */
+export function fieldErrors(problem) {
+  /** @type {Record<string, string>} */
+  const faults = {};
+  for (const { pointer, detail } of problem.errors ?? []) {
+    const name = (pointer ?? "").split("/")[1]?.replaceAll("~1", "/").replaceAll("~0", "~");
+    if (name) faults[name] = faults[name] ? `${faults[name]}; ${detail}` : detail;
+  }
+  if (problem.code === "sku-taken") faults.sku = "This seller has another product with this SKU";
+  return faults;
 }

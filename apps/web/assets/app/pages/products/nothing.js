@@ -2,10 +2,10 @@
 import { api } from "../../api.js";
 import { html, useEffect, useState } from "../../html.js";
 import { setParams } from "../../route.js";
+import { Later } from "../../shell/later.js";
 import { resync } from "../../stream/client.js";
 import { Button } from "../../ui/button.js";
 import { Empty } from "../../ui/empty.js";
-import { EmptyShop } from "./demo.js";
 
 /** @param {{query: import("./query.js").ListQuery, onNew: () => void}} props */
 export function Nothing({ query, onNew }) {
@@ -19,7 +19,7 @@ export function Nothing({ query, onNew }) {
   }, [again]);
   const clear = () => setParams({ q: "", category: "", low: "" });
   const all = () => setParams({ q: "", category: "", low: "", seller: "" });
-  if (bare) return html`<${EmptyShop} onNew=${onNew} onFill=${all} />`;
+  if (bare) return html`<${Later} load=${() => import("./demo.js")} onNew=${onNew} onFill=${all} />`;
   return html`<${Empty} icon="search" title="Nothing fits" actions=${html`
       ${filtered && html`<${Button} onClick=${clear}>Clear the filters<//>`}${sellerId && html`<${Button} onClick=${all}>Show all sellers<//>`}`}>
     ${filtered ? `No product matches what was searched and filtered${sellerId ? ` in the shop of ${sellerId}` : ""}.` : `There is no product in the shop of ${sellerId}.`}<//>`;
