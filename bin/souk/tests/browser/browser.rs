@@ -16,6 +16,8 @@ pub mod keys {
     pub const ESCAPE: char = '\u{E00C}';
     pub const CONTROL: char = '\u{E009}';
     pub const DELETE: char = '\u{E017}';
+    pub const UP: char = '\u{E013}';
+    pub const DOWN: char = '\u{E015}';
 }
 
 /// What a console may say without failing the test.

@@ -30,33 +30,46 @@ pub fn assert_accessible(page: &Browser, what: &str) {
     assert!(found.is_empty(), "{what}: {}", serde_json::to_string_pretty(&found).unwrap_or_default());
 }
 
+/// A desk's screen, and the narrowest that is promised.
+const SCREENS: [(u32, u32); 2] = [(1280, 900), (360, 740)];
+
+/// Calls `check` in each scheme on each screen, with words for it.
+fn everywhere(page: &Browser, mut check: impl FnMut(&str)) {
+    for scheme in ["light", "dark"] {
+        page.prefer(scheme);
+        for (width, height) in SCREENS {
+            page.resize(width, height);
+            check(&format!("{scheme}, {width} wide"));
+        }
+    }
+}
+
 #[test]
-fn every_page_is_accessible_in_light_and_dark() {
+fn every_page_is_accessible_in_light_and_dark_wide_and_narrow() {
     let shop = lively();
     let page = shop.visit();
     page.reads("Live");
     stir(&shop);
-    for scheme in ["light", "dark"] {
-        page.prefer(scheme);
+    everywhere(&page, |how| {
         for name in PAGES {
             page.go(name);
             page.settle();
-            assert_accessible(&page, &format!("{name}, {scheme}"));
+            assert_accessible(&page, &format!("{name}, {how}"));
         }
         page.go("Products");
         page.click("button", "New product");
         page.find("dialog", "New product");
         page.settle();
-        assert_accessible(&page, &format!("the editor, {scheme}"));
+        assert_accessible(&page, &format!("the editor, {how}"));
         page.press(&keys::ESCAPE.to_string());
         page.gone("dialog", "New product");
         page.press("?");
         page.find("dialog", "Keyboard");
         page.settle();
-        assert_accessible(&page, &format!("the help, {scheme}"));
+        assert_accessible(&page, &format!("the help, {how}"));
         page.press(&keys::ESCAPE.to_string());
         page.gone("dialog", "Keyboard");
-    }
+    });
 }
 
 #[test]
@@ -64,11 +77,31 @@ fn an_empty_shop_is_accessible_and_helps() {
     let shop = Shop::start();
     let page = shop.visit();
     page.find("button", "Fill with the sample shop");
-    for name in PAGES {
-        page.go(name);
-        page.settle();
-        assert_accessible(&page, &format!("{name}, empty"));
-    }
+    everywhere(&page, |how| {
+        for name in PAGES {
+            page.go(name);
+            page.settle();
+            assert_accessible(&page, &format!("{name}, empty, {how}"));
+        }
+    });
+}
+
+#[test]
+fn nothing_moves_for_whoever_wants_it_so() {
+    let shop = lively();
+    let page = shop.visit();
+    page.reads("Live");
+    let durations = || {
+        page.script(
+            "const style = (of) => getComputedStyle(document.querySelector(of));
+             const seconds = (text) => Math.max(...text.split(',').map(parseFloat));
+             return [seconds(style('[data-new]').transitionDuration), seconds(style('.pill .dot').animationDuration),
+               style('.pill .dot').animationIterationCount]",
+        )
+    };
+    assert_eq!(durations(), json!([0.14, 2.4, "infinite"]), "who has not asked for less sees it move");
+    page.prefer("light");
+    assert_eq!(durations(), json!([0, 0.00001, "1"]));
 }
 
 #[test]
@@ -81,7 +114,7 @@ fn no_page_is_wider_than_a_small_screen() {
     );
     let page = shop.visit();
     stir(&shop);
-    for (width, height) in [(360, 740), (768, 1024), (1600, 900)] {
+    for (width, height) in [(360, 740), (768, 1024), (900, 900), (1024, 768), (1600, 900)] {
         page.resize(width, height);
         for name in PAGES {
             page.go(name);

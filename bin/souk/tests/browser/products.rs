@@ -55,6 +55,38 @@ fn a_product_is_created_with_the_keyboard_alone() {
 }
 
 #[test]
+fn the_table_is_worked_with_the_keyboard_alone() {
+    let shop = Shop::start();
+    let [_, lantern, _] =
+        [("Wick", 30), ("Lantern", 20), ("Candle", 10)].map(|(name, stock)| shop.product(name, "ann", stock));
+    let page = shop.visit();
+    page.find("rowheader", "Wick");
+    page.tab_to("Candle…");
+    let at = |name: &str| {
+        eventually(&format!("the row of {name} has the focus"), || {
+            page.focused().starts_with(name).then_some(())
+        });
+    };
+    for (key, name) in
+        [(keys::DOWN, "Lantern"), (keys::DOWN, "Wick"), (keys::DOWN, "Wick"), (keys::UP, "Lantern")]
+    {
+        page.press(&key.to_string());
+        at(name);
+    }
+    page.press("+++-");
+    shop.until(&lantern, "three more and one less", |product| product["stock"] == 22);
+    page.holds("textbox", "Stock of Lantern", "22");
+    at("Lantern");
+    page.press(&keys::DELETE.to_string());
+    page.gone("rowheader", "Lantern");
+    at("Wick");
+    page.tab_to("Undo");
+    page.press(&keys::ENTER.to_string());
+    page.find("rowheader", "Lantern");
+    assert_eq!(shop.read(&lantern)["stock"], 22);
+}
+
+#[test]
 fn faults_are_told_at_their_fields_and_the_dialog_closes_by_escape() {
     let shop = Shop::start();
     let page = shop.visit().tolerating(|words| words.contains("status of 422"));
