@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareDecimals, formatDecimal, parseDecimal, sumDecimals } from "../../assets/app/pages/analytics/decimal.js";
+import { linesOf } from "../../assets/app/pages/analytics/lines.js";
 import { DAY, extentOf, HOUR, MINUTE, rangeOf } from "../../assets/app/pages/analytics/range.js";
 import { fetchAll, happenedAt, laidOut, merged, sumsByKey } from "../../assets/app/pages/analytics/series.js";
 
@@ -86,4 +87,16 @@ test("an event counts when it happened", () => {
 test("figures of one key are summed over buckets", () => {
   const sums = sumsByKey([item("2010-12-01T00:00:00Z", "1.1", 2, "a"), item("2010-12-02T00:00:00Z", "2.2", 3, "a"), item("2010-12-02T00:00:00Z", "9", 1, "b")]);
   assert.deepEqual(sums.map(({ key, sold, revenues }) => [key, sold, sumDecimals(revenues)]), [["a", 5, "3.3"], ["b", 1, "9"]]);
+});
+
+test("split, each key has a line in every chart", () => {
+  const of = (revenue, sold, returned, events) => ({ revenue, sold, returned, events, count: Object.values(events).reduce((sum, n) => sum + n, 0) });
+  const shown = [
+    { key: null, figures: [of("37.5", 5, 1, { ProductUpdated: 6, LowStockWarning: 1 })] },
+    { key: "ann", figures: [of("30", 4, 1, { ProductUpdated: 5, LowStockWarning: 1 })] },
+    { key: "bob", figures: [of("7.5", 1, 0, { ProductUpdated: 1 })] },
+  ];
+  const told = (apart) => Object.values(linesOf(shown, apart)).map((lines) => lines.map(({ name, values, exact }) => [name, values[0], exact(values[0], 0)].join(" ")));
+  assert.deepEqual(told(true), [["ann 30 30.00", "bob 7.5 7.50"], ["ann 3 3", "bob 1 1"], ["ann 6 6", "bob 1 1"]]);
+  assert.deepEqual(told(false), [["Revenue 37.5 37.50"], ["Sold 5 5", "Returned 1 1"], ["Changed 6 6", "Low stock 1 1"]]);
 });

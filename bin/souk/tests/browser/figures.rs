@@ -1,6 +1,6 @@
 //! Pages of figures: they grow while one looks, turn red where something is, and are written as the reader writes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use souk_fault_proxy::{Proxy, Raw};
 
 use crate::browser::Browser;
@@ -39,6 +39,104 @@ fn charts_grow_while_one_looks() {
         (told && after.1 != before.1).then_some(())
     });
     page.find("link", "Lantern");
+}
+
+/// Sells, or takes back, when history has it.
+fn move_then(shop: &Shop, id: &str, delta: i32, at: &str) {
+    let reason = if delta < 0 { "sale" } else { "return" };
+    let body = json!({"delta": delta, "reason": reason, "occurredAt": at}).to_string();
+    let moved = shop.api().post(&format!("/products/{id}/stock-adjustments"), &body);
+    assert_eq!(moved.status, 200, "{}", moved.text());
+}
+
+/// A shop that sold on two days of 2010: ann lanterns, three less one, and bob bread, two.
+fn two_days_of_2010() -> (Shop, String) {
+    let shop = Shop::start();
+    let lantern = shop.product("Lantern", "ann", 100);
+    let bread = shop.product("Bread", "bob", 100);
+    shop.change(&lantern, &json!({"category": "light"}));
+    shop.change(&bread, &json!({"category": "food"}));
+    move_then(&shop, &lantern, -3, "2010-12-01T10:00:00Z");
+    move_then(&shop, &lantern, 1, "2010-12-01T10:05:00Z");
+    move_then(&shop, &bread, -2, "2010-12-02T12:30:00Z");
+    eventually("analytics has counted the sales", || {
+        let days =
+            shop.souk.analytics().get("/aggregates?window=day&by=total&to=2010-12-03T00:00:00Z").json();
+        (days["items"][1]["unitsSold"] == 2).then_some(())
+    });
+    (shop, lantern)
+}
+
+/// Canvases take colours as they are just now, which is not yet those of a transition that has begun.
+#[test]
+fn charts_have_their_colours_where_nothing_moves() {
+    let (shop, _) = two_days_of_2010();
+    let page = Browser::blank();
+    page.prefer("light");
+    page.visit(&format!("{}#/analytics", shop.url()));
+    let bars = "const probe = document.body.appendChild(document.createElement('span'));
+         probe.style.color = 'var(--accent)';
+         const wanted = getComputedStyle(probe).color.match(/\\d+/g).slice(0, 3).join();
+         const canvas = document.querySelector('figure[aria-label=Revenue] canvas');
+         const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+         let found = 0;
+         for (let at = 0; at < data.length; at += 4) found += data.slice(at, at + 3).join() === wanted;
+         return found";
+    eventually("bars of the accent", || {
+        page.script("return document.querySelector('figure[aria-label=Revenue] canvas') !== null")
+            .as_bool()
+            .filter(|there| *there)?;
+        (page.script(bars).as_u64()? > 100).then_some(())
+    });
+}
+
+#[test]
+fn every_chart_is_split_by_seller_and_by_category() {
+    let (shop, _) = two_days_of_2010();
+    let page = Browser::open(&format!("{}#/analytics", shop.url()));
+    page.find("button", "Total");
+    page.settle();
+    let charts = ["Revenue", "Units", "Events per hour"];
+    let mut before = charts.map(|title| chart(&page, title).1);
+    for (split, [ann, bob]) in [("Sellers", ["ann", "bob"]), ("Categories", ["light", "food"])] {
+        page.click("button", split);
+        let figures = [["25.00", "25.00"], ["2", "2"], ["2", "1"]];
+        for ((title, [first, second]), before) in charts.into_iter().zip(figures).zip(&mut before) {
+            eventually(&format!("{title} has lines by {split}"), || {
+                let (told, picture) = chart(&page, title);
+                let lines = told.contains(&format!("{ann}: at most {first} on"))
+                    && told.contains(&format!("{bob}: at most {second} on"));
+                (lines && picture != *before).then_some(())
+            });
+            *before = chart(&page, title).1;
+        }
+    }
+    page.click("button", "Total");
+    eventually("the totals are back", || chart(&page, "Units").0.contains("Sold: at most 3").then_some(()));
+}
+
+#[test]
+fn steps_rankings_and_the_way_to_the_screen_are_there() {
+    let (shop, lantern) = two_days_of_2010();
+    let page = Browser::open(&format!("{}#/analytics", shop.url()));
+    let drawn = |step: &str| {
+        let title = format!("Events per {step}");
+        eventually(&title, || chart(&page, &title).0.contains("at most").then_some(()));
+    };
+    drawn("hour");
+    page.click("button", "Days");
+    drawn("day");
+    page.choose("Range", "Last day");
+    page.click("button", "Minutes");
+    drawn("minute");
+    for (ranking, best) in [("Top sellers", "bob"), ("Top products", "Bread bob"), ("Categories", "food")] {
+        page.find("table", ranking);
+        page.find("rowheader", best);
+    }
+    page.find("figure", "From the write to this screen");
+    page.reads("Live");
+    shop.sell(&lantern, 1);
+    page.reads("Of the last 30 seconds: half within");
 }
 
 #[test]

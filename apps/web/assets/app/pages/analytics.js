@@ -1,5 +1,5 @@
 /** Figures of the shop over time: what was sold, by whom, and how much happened; growing while one looks. */
-import { compactMoney, count, money, plural } from "../format.js";
+import { compactMoney, count, money } from "../format.js";
 import { html, useEffect, useMemo, useState } from "../html.js";
 import { pageIsReady } from "../ready.js";
 import { go, route, setParams } from "../route.js";
@@ -13,6 +13,7 @@ import { Tabs } from "../ui/tabs.js";
 import { sumDecimals } from "./analytics/decimal.js";
 import { FiguresModel } from "./analytics/figures.js";
 import { LatencyChart } from "./analytics/latency.js";
+import { linesOf } from "./analytics/lines.js";
 import { RangePicker } from "./analytics/picker.js";
 import { rangeOf } from "./analytics/range.js";
 import { Ranking, useRanking } from "./analytics/ranking.js";
@@ -21,7 +22,6 @@ import { axisNumber, bucketLabel, tickLabel } from "./analytics/words.js";
 
 await loadStyle("style/analytics.css");
 
-const TYPES = [["ProductUpdated", "Changed"], ["ProductCreated", "Created"], ["ProductDeleted", "Deleted"], ["LowStockWarning", "Low stock"], ["StockReplenished", "Replenished"]];
 /** Lines beside the total that can still be told apart. */
 const MOST_LINES = 5;
 
@@ -68,8 +68,8 @@ export default function Analytics() {
       return html`<div class="card"><${Empty} icon="chart" title="No figures yet" actions=${html`<${Button} kind="primary" onClick=${() => go("products")}>Go to the products<//>`}>
         As soon as something happens in the shop${whose ? ` of ${whose}` : ""}, it is counted here.<//></div>`;
     }
-    return html`<${RangePicker} range=${range} known=${known} />
-      <${Pictures} range=${range} lines=${lines} split=${split} whose=${whose} />
+    return html`<${RangePicker} range=${range} known=${known}>${!whose && html`<${Tabs} label="Split by" value=${split} choices=${SPLITS} onChoose=${(value) => setParams({ split: value })} />`}<//>
+      <${Pictures} range=${range} lines=${lines} split=${split} />
       <div class="rankings">
         ${!whose && html`<${Ranking} title="Top sellers" ranking=${rankings.seller} />`}
         <${Ranking} title="Top products" ranking=${rankings.product} link />
@@ -86,24 +86,13 @@ const SPLITS = [["", "Total"], ["seller", "Sellers"], ["category", "Categories"]
 const STEPS = { minute: "by minute", hour: "by hour", day: "by day (UTC)" };
 
 /** The figures of the range, and the charts. */
-function Pictures({ range, lines, split, whose }) {
+function Pictures({ range, lines, split }) {
   const { step } = range;
   const shown = useMemo(() => lines.map(({ key, series }) => ({ key, ...laidOut(series, range) })), [lines, range.from, range.to, step]);
   const [{ times, figures }] = shown;
   /** Whether the lines beside the total are there by now. */
   const apart = split && shown.length > 1 ? split : "";
-  const drawn = useMemo(() => {
-    const revenue = (figures) => figures.map((one) => Number(one.revenue));
-    const rows = apart ? shown.slice(1) : shown;
-    return {
-      revenue: rows.map(({ key, figures }) => ({ name: key ?? "Revenue", values: revenue(figures), exact: (_, i) => money(figures[i].revenue) })),
-      units: [
-        { name: "Sold", values: figures.map((one) => one.sold), exact: (n) => count(n ?? 0) },
-        { name: "Returned", values: figures.map((one) => one.returned), exact: (n) => count(n ?? 0) },
-      ],
-      events: TYPES.map(([type, name]) => ({ name, values: figures.map((one) => one.events[type] ?? 0), exact: (n) => count(n ?? 0) })).filter((line, i) => i === 0 || line.values.some(Boolean)),
-    };
-  }, [shown, apart]);
+  const drawn = useMemo(() => linesOf(shown, Boolean(apart)), [shown, apart]);
   const sums = useMemo(
     () => ({
       revenue: sumDecimals(figures.map((one) => one.revenue)),
@@ -114,7 +103,9 @@ function Pictures({ range, lines, split, whose }) {
     [figures],
   );
   const axes = { times, utc: step === "day", label: (time) => bucketLabel(time, step), tick: (time, increment) => tickLabel(time, increment, step) };
-  const splitSwitch = !whose && html`<${Tabs} label="Revenue by" value=${split} choices=${SPLITS} onChoose=${(value) => setParams({ split: value })} />`;
+  const whom = { seller: ["The seller", "sellers"], category: ["The category", "categories"] }[apart];
+  /** Whose lines they are. */
+  const most = whom && (drawn.revenue.length === 1 ? `${whom[0]} with most revenue` : `The ${count(drawn.revenue.length)} ${whom[1]} with most revenue`);
   const figure = (name, value, exact) => html`<div class="figure"><dt>${name}</dt><dd title=${exact}>${value}</dd></div>`;
   return html`<dl class="figures">
       ${figure("Revenue", compactMoney(sums.revenue), money(sums.revenue))}
@@ -123,9 +114,9 @@ function Pictures({ range, lines, split, whose }) {
       ${figure("Events", count(sums.events))}
     </dl>
     <div class="charts">
-      <${Chart} key=${`revenue ${apart}`} title="Revenue" about=${apart ? `The ${plural(drawn.revenue.length, apart === "seller" ? "seller" : "category", apart === "seller" ? "sellers" : "categories")} with most of it` : "Sold less returned, at the price of the day"}
-        kind=${drawn.revenue.length > 1 ? "lines" : "bars"} lines=${drawn.revenue} short=${axisNumber} actions=${splitSwitch} ...${axes} />
-      <${Chart} title="Units" kind="lines" lines=${drawn.units} short=${axisNumber} ...${axes} />
-      <${Chart} title=${`Events per ${step}`} kind="lines" lines=${drawn.events} short=${axisNumber} ...${axes} />
+      <${Chart} key=${`revenue ${apart}`} title="Revenue" about=${most ?? "Sold less returned, at the price of the day"}
+        kind=${drawn.revenue.length > 1 ? "lines" : "bars"} lines=${drawn.revenue} short=${axisNumber} ...${axes} />
+      <${Chart} key=${`units ${apart}`} title="Units" about=${most && `${most}: sold less returned`} kind="lines" lines=${drawn.units} short=${axisNumber} ...${axes} />
+      <${Chart} key=${`events ${apart}`} title=${`Events per ${step}`} about=${most && `${most}: events of all types`} kind="lines" lines=${drawn.events} short=${axisNumber} ...${axes} />
     </div>`;
 }

@@ -39,10 +39,10 @@ function colours(tokens) {
  * @property {(value: number | null, index: number) => string} exact as the table and the readout have it
  *
  * @param {{title: string, about?: any, kind?: "bars" | "lines", times: number[], lines: Line[], utc?: boolean, label: (time: number) => string,
- *   tick: (time: number, increment: number) => string, short: (value: number) => string, empty?: string, actions?: any}} props `times` in milliseconds;
+ *   tick: (time: number, increment: number) => string, short: (value: number) => string, empty?: string}} props `times` in milliseconds;
  *   `label` names one of them, `tick` and `short` are for the axes; `empty` is said where no value is known
  */
-export function Chart({ title, about, kind = "lines", times, lines, utc = false, label, tick, short, empty, actions }) {
+export function Chart({ title, about, kind = "lines", times, lines, utc = false, label, tick, short, empty }) {
   const holder = useRef(null);
   const plot = useRef(null);
   const [at, setAt] = useState(/** @type {number | null} */ (null));
@@ -100,7 +100,7 @@ export function Chart({ title, about, kind = "lines", times, lines, utc = false,
 
   const shown = at !== null && at < times.length ? at : null;
   return html`<figure class="card chart" aria-label=${title}>
-    <figcaption><div class="grow"><h2>${title}</h2>${about && html`<p class="small soft">${about}</p>`}</div>${actions}</figcaption>
+    <figcaption><h2>${title}</h2>${about && html`<p class="small soft">${about}</p>`}</figcaption>
     <div class="readout small" aria-hidden="true">${shown === null
       ? lines.length > 1 && lines.map((line, i) => html`<span key=${line.name} class="key"><${Swatch} i=${i} />${line.name}</span>`)
       : html`<b>${label(times[shown])}</b>${lines.map((line, i) => html`<span key=${line.name} class="key"><${Swatch} i=${i} />${lines.length > 1 && `${line.name} `}${line.exact(line.values[shown], shown)}</span>`)}`}</div>

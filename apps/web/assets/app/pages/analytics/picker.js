@@ -6,8 +6,8 @@ import { DAY, dayText, PRESETS } from "./range.js";
 
 const STEPS = { minute: "Minutes", hour: "Hours", day: "Days" };
 
-/** @param {{range: any, known: {all: {from: number, to: number}}}} props */
-export function RangePicker({ range, known }) {
+/** @param {{range: any, known: {all: {from: number, to: number}}, children?: any}} props `children`: what else is chosen there */
+export function RangePicker({ range, known, children }) {
   const { preset, from, to, step, steps } = range;
   const choose = (value) =>
     setParams({ range: value === "data" ? "" : value, step: "", from: value === "custom" ? dayText(from) : "", to: value === "custom" ? dayText(to - 1) : "" });
@@ -18,5 +18,6 @@ export function RangePicker({ range, known }) {
     ${preset === "custom" && html`<label class="row"><span class="small soft">From</span><input class="input" type="date" aria-label="From" value=${dayText(from)} ...${edges} onChange=${(event) => setParams({ from: event.currentTarget.value })} /></label>
       <label class="row"><span class="small soft">to</span><input class="input" type="date" aria-label="To" value=${dayText(to - 1)} ...${edges} onChange=${(event) => setParams({ to: event.currentTarget.value })} /></label>`}
     ${steps.length > 1 && html`<${Tabs} label="Steps" value=${step} choices=${steps.map((one) => [one, STEPS[one]])} onChoose=${(one) => setParams({ step: one })} />`}
+    ${children}
   </div>`;
 }
