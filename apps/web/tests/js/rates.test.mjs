@@ -57,3 +57,15 @@ test("one that cannot be told does not keep the others from it", async () => {
   await rates.learn(["a", "b"], stop);
   assert.deepEqual([rates.rate("a"), rates.rate("b").perDay], [null, 1]);
 });
+
+test("what was learnt meanwhile is not asked again by who asks for many", async () => {
+  const asked = [];
+  const rates = new Rates(async (id) => {
+    asked.push(id);
+    return sold(7);
+  });
+  const ids = Array.from({ length: 40 }, (_, i) => `p${i}`);
+  await Promise.all([rates.learn(ids, stop), rates.learn(ids.slice(-8), stop)]);
+  assert.equal(asked.length, 40);
+  assert.ok(ids.every((id) => rates.rate(id).perDay === 1));
+});

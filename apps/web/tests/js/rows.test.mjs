@@ -219,3 +219,22 @@ test("what no longer belongs to the list is not counted as new", async () => {
   rows.apply([updated(product("a", 3))], false);
   assert.equal(rows.waiting.value, 1);
 });
+
+test("a list that is read deep is shown once all of it is here", async () => {
+  const asked = [];
+  const items = Array.from({ length: 1_200 }, (_, i) => product(`p${i}`));
+  const rows = new Rows(async ({ limit, cursor }) => {
+    asked.push(limit);
+    assert.equal(rows.ids.value.length, 0, "not a part of it");
+    const end = Number(cursor ?? 0) + limit;
+    return { items: items.slice(end - limit, end), nextCursor: end < items.length ? String(end) : null };
+  }, 1_100);
+  await rows.start({ sort: "stock" });
+  assert.deepEqual([asked, rows.ids.value.length, rows.more.value], [[500, 500, 100], 1_100, true]);
+});
+
+test("what does not belong there any more leaves at once", async () => {
+  const rows = await listOf(product("a"), product("b", 1, { lowStock: true }), product("c"));
+  rows.leave((id, row) => id !== "c" && !row.product.lowStock);
+  assert.deepEqual([rows.ids.value, rows.row("a")], [["b", "c"], undefined]);
+});

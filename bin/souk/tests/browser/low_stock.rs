@@ -60,6 +60,31 @@ fn what_sells_keeps_its_days_and_is_restocked_in_its_row() {
     shop.until(&lantern, "as it was", |product| product["stock"] == 6);
 }
 
+/// More than a page of products that nobody buys and of which nothing is left, and one that sells ten a day and has three.
+/// Returns what the first row of the list says of it.
+pub fn first_among_hundreds(url: impl FnOnce(&Shop) -> String) -> String {
+    let shop = Shop::start();
+    let dusty: Vec<_> = (0..520).map(|place| (format!("Dusty {place}"), "bob", 0)).collect();
+    shop.products(&dusty);
+    let lantern = shop.product("Lantern", "ann", 73);
+    shop.sell(&lantern, 70);
+    let sold = format!("/aggregates?window=all&by=product&key={lantern}");
+    eventually("analytics has counted the sale", || {
+        (shop.souk.analytics().get(&sold).json()["items"][0]["unitsSold"] == 70).then_some(())
+    });
+    let page = Browser::open(&format!("{}#/low-stock", url(&shop)));
+    page.reads("below the threshold, the most urgent first");
+    until(&page, "the rates are known", |covers| !covers.iter().any(String::is_empty));
+    let first = "const row = document.querySelector('tr.low'); return `${row.querySelector('a').innerText}, ${row.querySelector('.cover-cell').innerText}`";
+    page.script(first).as_str().unwrap_or_default().replace('\n', " ")
+}
+
+#[test]
+fn what_sells_is_first_however_many_have_less() {
+    let first = first_among_hundreds(Shop::url);
+    assert!(first.starts_with("Lantern, Less than a day") && first.contains("10 a day"), "{first}");
+}
+
 #[test]
 fn what_runs_low_is_shown_without_analytics() {
     let away = format!("http://localhost:{}", free_port());

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::axe::violations;
 use crate::browser::Browser;
 use crate::live::seen_across_a_power_cut;
+use crate::low_stock::first_among_hundreds;
 use crate::shop::Shop;
 use crate::tamper::Tampered;
 
@@ -22,6 +23,22 @@ fn a_stream_that_forgets_where_it_was_is_noticed() {
     });
     assert!(served.expect("it was served").was_asked(), "the browser has the file from elsewhere");
     assert!(!seen.contains("7 products added"), "{seen}");
+}
+
+#[test]
+fn a_list_of_the_least_stock_alone_is_noticed() {
+    let mut served = None;
+    let first = first_among_hundreds(|shop| {
+        let tampered = Tampered::serve(
+            shop.souk.ports.web,
+            "/app/pages/low-stock.js",
+            "const MOST = 5_000;",
+            "const MOST = 500;",
+        );
+        served.insert(tampered).url()
+    });
+    assert!(served.expect("it was served").was_asked(), "the browser has the file from elsewhere");
+    assert!(first.starts_with("Dusty"), "{first}");
 }
 
 #[test]

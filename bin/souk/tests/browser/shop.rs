@@ -52,11 +52,21 @@ impl Shop {
 
     /// Creates a product with a threshold of 5; returns its id.
     pub fn product(&self, name: &str, seller: &str, stock: u32) -> String {
-        let body =
-            json!({"name": name, "sellerId": seller, "stock": stock, "price": 12.5, "lowStockThreshold": 5});
-        let created = self.api().post("/products", &body.to_string());
-        assert_eq!(created.status, 201, "{}", created.text());
-        created.json()["id"].as_str().expect("an id").to_owned()
+        create(&mut self.api(), name, seller, stock)
+    }
+
+    /// Creates `several` as [`Self::product`] does, a few at a time.
+    pub fn products(&self, several: &[(String, &str, u32)]) {
+        std::thread::scope(|scope| {
+            for some in several.chunks(several.len().div_ceil(8)) {
+                let mut api = self.api();
+                scope.spawn(move || {
+                    for (name, seller, stock) in some {
+                        create(&mut api, name, seller, *stock);
+                    }
+                });
+            }
+        });
     }
 
     /// Sells some of a product.
@@ -100,6 +110,14 @@ impl Shop {
         let mut items = list["items"].as_array().cloned().unwrap_or_default().into_iter();
         items.find(|item| item["name"] == name)
     }
+}
+
+fn create(api: &mut Client, name: &str, seller: &str, stock: u32) -> String {
+    let body =
+        json!({"name": name, "sellerId": seller, "stock": stock, "price": 12.5, "lowStockThreshold": 5});
+    let created = api.post("/products", &body.to_string());
+    assert_eq!(created.status, 201, "{}", created.text());
+    created.json()["id"].as_str().expect("an id").to_owned()
 }
 
 /// The network's own words about an answer that is part of the test.

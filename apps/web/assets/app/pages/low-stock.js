@@ -17,13 +17,14 @@ import { Rows } from "./products/rows.js";
 import { byUrgency } from "./low-stock/cover.js";
 import { rates } from "./low-stock/rates.js";
 import { LowRow } from "./low-stock/row.js";
+import { bestSellers, learnFirst } from "./low-stock/sellers.js";
 import { learnDefault } from "./low-stock/threshold.js";
 
 await loadStyle("style/low-stock.css");
 
-/** The api's longest page. Who has more to restock than this starts with one seller. */
-const MOST = 500;
-/** So many rates are asked for first, and at a time when they have to be looked at again. */
+/** So many are read, in pages; who has more to restock than this starts with one seller. */
+const MOST = 5_000;
+/** So many rates of what there is least of are asked for first, and at a time when they have to be looked at again. */
 const FIRST_RATES = 40;
 /** They are here before anybody has read a line, or the list is shown without them. */
 const PATIENCE_MILLIS = 300;
@@ -61,29 +62,37 @@ export default function LowStock() {
       });
       order.value = keyed.sort(byUrgency).map(({ id }) => id);
     };
+    /** Whether more is known than the order tells, which somebody at work in the list kept as it was. */
+    let due = false;
+    const settle = () => {
+      if (stop.signal.aborted) return;
+      due = Boolean(isAtWork());
+      if (!due) sort();
+    };
     (async () => {
+      const best = bestSellers(stop.signal);
       await rows.start({ lowStock: "true", sort: "stock", ...(whose && { sellerId: whose }) });
       if (stop.signal.aborted) return;
       learnDefault().catch(() => undefined);
       const ids = rows.ids.peek();
-      const first = rates.learn(ids.slice(0, FIRST_RATES), stop.signal);
+      // What sells may have more than hundreds that nobody buys, and be gone before them.
+      const first = best.then((best) => rates.learn(learnFirst(ids, best, FIRST_RATES), stop.signal));
       await Promise.race([first, wait(PATIENCE_MILLIS)]);
       if (stop.signal.aborted) return;
       sort();
       pageIsReady();
       // Once more when more is known, unless someone is at work in the list by then.
-      for (const more of [first, first.then(() => rates.learn(ids, stop.signal))]) {
-        await more;
-        if (!stop.signal.aborted && !isAtWork()) sort();
-      }
+      await first;
+      settle();
+      await rates.learn(ids, stop.signal);
+      settle();
     })();
     const relearn = async () => {
       const ids = order.peek() ?? [];
-      const unknown = ids.some((id) => !rates.rate(id));
+      due ||= ids.some((id) => !rates.rate(id));
       if (!document.hidden) await rates.learn(rates.wanting(ids).slice(0, FIRST_RATES), stop.signal);
-      if (stop.signal.aborted) return;
-      if (unknown && !isAtWork()) sort();
-      timer = setTimeout(relearn, RELEARN_MILLIS);
+      if (due) settle();
+      if (!stop.signal.aborted) timer = setTimeout(relearn, RELEARN_MILLIS);
     };
     let timer = setTimeout(relearn, RELEARN_MILLIS);
     return () => {
@@ -99,11 +108,7 @@ export default function LowStock() {
       const within = document.activeElement?.closest?.("[data-id]")?.dataset.id;
       const hovered = document.querySelector("tr.low:hover")?.getAttribute("data-id");
       const before = rows.ids.peek().length;
-      for (const id of rows.ids.peek()) {
-        const { product, pending } = rows.row(id).peek();
-        if (!product.lowStock && pending === 0 && id !== within && id !== hovered) rows.leave(id);
-      }
-      rows.sweep((id) => id === within || id === hovered);
+      rows.leave((id, { product, pending, gone }) => (gone || (!product.lowStock && pending === 0)) && id !== within && id !== hovered);
       if (rows.ids.peek().length < before) order.value = order.peek()?.filter((id) => rows.row(id)) ?? null;
     };
     const end = onEvents((batch) => {
@@ -135,12 +140,13 @@ export default function LowStock() {
   }, [edit]);
 
   const state = rows.state.value;
-  const ids = (order.value ?? []).filter((id) => rows.ids.value.includes(id));
+  const there = rows.ids.value.length;
+  const ids = (order.value ?? []).filter((id) => rows.row(id));
   const waiting = rows.waiting.value;
   useEffect(() => {
     if (waiting > 0) announce("There are more products to show");
   }, [waiting > 0]);
-  const title = rows.more.value ? `The ${count(MOST)} with the least stock` : plural(rows.ids.value.length, "product");
+  const title = rows.more.value ? `The ${count(there)} with the least stock` : plural(there, "product");
   return html`
     <div class="page-head"><div><h1>Low stock</h1><p>${state === "first" ? "Below the threshold, the most urgent first" : `${title} below the threshold, the most urgent first`}</p></div></div>
     ${state === "failed" && html`<${Failure} problem=${rows.problem.value} retry=${() => (resync.value += 1)} />`}
@@ -153,6 +159,7 @@ export default function LowStock() {
         <thead><tr><th scope="col">Product</th><th scope="col">Lasts</th><th scope="col" class="stock-cell">Stock</th><th scope="col">Threshold</th><th scope="col"><span class="vh">Restock</span></th></tr></thead>
         <tbody>${ids.slice(0, most).map((id) => html`<${LowRow} key=${id} row=${rows.row(id)} act=${act} onSaved=${(product) => rows.update(product)} />`)}</tbody>
       </table></div>`}
+      ${rows.more.value && html`<p class="soft small">There are more below their threshold than are read here. Choose a seller to see all of theirs.</p>`}
       ${ids.length > most && html`<div class="row more"><${Button} onClick=${() => setMost(most + STEP)}>Show more<//></div>`}
     </div>
     ${edit && html`<${Later} key=${edit} load=${() => import("./products/editor.js")} id=${edit} onClose=${() => takeBack({ edit: "" })} onSaved=${(product) => rows.update(product)} onRemove=${remove} />`}`;

@@ -8,7 +8,8 @@ const AT_ONCE = 4;
 const PAGE = 500;
 /** More days than this are years ago. */
 const MOST_PAGES = 4;
-const MOST_KNOWN = 5_000;
+/** Twice what the page shows. */
+const MOST_KNOWN = 10_000;
 /** Who has not answered by then is asked again later, like who cannot be reached. */
 const TIMEOUT_MILLIS = 8_000;
 
@@ -45,7 +46,11 @@ export class Rates {
 
   /** Returns those of which the rate is not known, or not of now, and is not being asked. @param {string[]} ids */
   wanting(ids) {
-    return ids.filter((id) => !this.asking.has(id) && (this.stale.has(id) || !this.#of(id).peek()));
+    return ids.filter((id) => this.#wants(id));
+  }
+
+  #wants(id) {
+    return !this.asking.has(id) && (this.stale.has(id) || !this.#of(id).peek());
   }
 
   /** Learns the rates that are wanting. After the first who cannot be reached the others are not tried: they stay unknown. @param {string[]} ids @param {AbortSignal} stop */
@@ -54,6 +59,8 @@ export class Rates {
     const left = [...wanted].reverse();
     const work = async () => {
       for (let id = left.pop(); id !== undefined && !stop.aborted; id = left.pop()) {
+        // Who asks for many may be overtaken.
+        if (!this.#wants(id)) continue;
         // What is sold while it is asked is in doubt again.
         this.stale.delete(id);
         this.asking.add(id);
@@ -67,7 +74,7 @@ export class Rates {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
-    if (!stop.aborted) for (const id of wanted) this.#of(id).value ??= null;
+    if (!stop.aborted) for (const id of wanted) if (!this.asking.has(id)) this.#of(id).value ??= null;
   }
 }
 

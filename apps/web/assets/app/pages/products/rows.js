@@ -25,10 +25,13 @@ const MOST_INSERTED = 500;
  * @property {boolean} gone it was deleted; it stays where it is until nobody points at it
  */
 export class Rows {
-  /** @param {(query: object, signal: AbortSignal) => Promise<{items: import("../../types.js").Product[], nextCursor: string | null}>} list */
-  constructor(list, firstPage = FIRST_PAGE) {
+  /**
+   * @param {(query: object, signal: AbortSignal) => Promise<{items: import("../../types.js").Product[], nextCursor: string | null}>} list
+   * @param {number} [depth] so many are read before any is shown
+   */
+  constructor(list, depth = FIRST_PAGE) {
     this.list = list;
-    this.firstPage = firstPage;
+    this.depth = depth;
     /** @type {import("../../../vendor/signals.js").Signal<string[]>} */
     this.ids = signal([]);
     /** How many new ones wait to be shown. */
@@ -54,14 +57,10 @@ export class Rows {
     this.abort = new AbortController();
   }
 
-  /** Reads the first page of a query. What is on the screen stays until it is here. */
-  async start(query) {
-    this.abort.abort();
-    this.abort = new AbortController();
+  /** Reads the beginning of a query. What is on the screen stays until it is here. */
+  start(query) {
     if (JSON.stringify(query) !== JSON.stringify(this.query)) this.query = query;
-    this.meanwhile.clear();
-    this.#busy();
-    await this.#fetch({ ...query, limit: this.firstPage }, true);
+    return this.#anew(this.depth);
   }
 
   reload() {
@@ -82,21 +81,26 @@ export class Rows {
   }
 
   /** Reads anew what is loaded, as deep as it goes, and shows it at once: nobody loses their place. */
-  async refresh() {
+  refresh() {
+    return this.#anew(Math.max(this.depth, Math.min(this.ids.peek().length, MOST_REFRESHED)));
+  }
+
+  async #anew(depth) {
     this.abort.abort();
     this.abort = new AbortController();
     const { signal: aborted } = this.abort;
     this.meanwhile.clear();
     this.#busy();
-    const depth = this.ids.peek().length;
     let all = { items: [], nextCursor: null };
+    let asked = 0;
     try {
       do {
-        const limit = Math.min(DEEP_PAGE, Math.max(this.firstPage, depth - all.items.length));
+        const limit = Math.min(DEEP_PAGE, Math.max(FIRST_PAGE, depth - asked));
+        asked += limit;
         const page = await this.list({ ...this.query, limit, ...(all.nextCursor && { cursor: all.nextCursor }) }, aborted);
         if (aborted.aborted) return;
         all = { items: [...all.items, ...page.items], nextCursor: page.nextCursor };
-      } while (all.nextCursor && all.items.length < Math.min(depth, MOST_REFRESHED));
+      } while (all.nextCursor && asked < depth);
       batch(() => this.#take(all, true));
     } catch (problem) {
       if (!aborted.aborted) this.#failed(problem, true);
@@ -118,17 +122,12 @@ export class Rows {
   async loadMore() {
     if (!this.more.peek() || this.state.peek() !== "ready") return;
     this.state.value = "more";
-    await this.#fetch({ ...this.query, limit: NEXT_PAGE, cursor: this.cursor }, false);
-  }
-
-  async #fetch(query, anew) {
     const { signal: aborted } = this.abort;
     try {
-      const page = await this.list(query, aborted);
-      if (aborted.aborted) return;
-      batch(() => this.#take(page, anew));
+      const page = await this.list({ ...this.query, limit: NEXT_PAGE, cursor: this.cursor }, aborted);
+      if (!aborted.aborted) batch(() => this.#take(page, false));
     } catch (problem) {
-      if (!aborted.aborted) this.#failed(problem, anew);
+      if (!aborted.aborted) this.#failed(problem, false);
     }
   }
 
@@ -279,8 +278,13 @@ export class Rows {
 
   /** Takes away the deleted ones, except where someone is. @param {(id: string) => boolean} busy */
   sweep(busy) {
+    this.leave((id, { gone }) => gone && !busy(id));
+  }
+
+  /** Takes rows out that do not belong there any more. @param {(id: string, row: Row) => boolean} which */
+  leave(which) {
     const ids = this.ids.peek();
-    const left = ids.filter((id) => !this.rows.get(id).peek().gone || busy(id));
+    const left = ids.filter((id) => !which(id, this.rows.get(id).peek()));
     if (left.length < ids.length) this.#keep(left);
   }
 
@@ -296,11 +300,6 @@ export class Rows {
       this.rows.set(id, row);
       this.ids.value = this.ids.peek().toSpliced(place, 0, id);
     };
-  }
-
-  /** Takes a row out of the list: it does not belong there any more. @param {string} id */
-  leave(id) {
-    this.#keep(this.ids.peek().filter((one) => one !== id));
   }
 
   #keep(left) {
