@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
+import { lastArchived } from "../../assets/app/pages/operations/archive.js";
 import { countersOf, Rates, sumOf } from "../../assets/app/pages/operations/metrics.js";
 import { bytes, figure, perSecond, seconds } from "../../assets/app/pages/operations/words.js";
 
@@ -46,4 +47,43 @@ test("figures are said in the reader's manner", () => {
   const script = `import { bytes, perSecond, seconds } from "${words}"; console.log([bytes(1_572_864), seconds(3.44), perSecond(1.26)].join("; "))`;
   const env = { ...process.env, LC_ALL: "de_DE.UTF-8" };
   assert.equal(execFileSync(process.execPath, ["--input-type=module", "-e", script], { env, encoding: "utf8" }).trim(), "1,5 MiB; 3,4 s; 1,3/s");
+});
+
+const HOUR = 3_600_000;
+const NOW = Date.parse("2026-11-29T20:30:00Z");
+
+/** Lists objects as analytics does: by hour, the oldest first. */
+function archive(objects, asked = []) {
+  const sorted = objects.toSorted((a, b) => a.hour - b.hour);
+  return async ({ from, limit, cursor }) => {
+    asked.push(limit);
+    const held = sorted.filter(({ hour }) => !from || hour >= Math.floor(Date.parse(from) / HOUR));
+    const end = Number(cursor ?? 0) + limit;
+    return { items: held.slice(end - limit, end), nextCursor: end < held.length ? String(end) : null };
+  };
+}
+const object = (hoursAgo, key, minutes = 0) => {
+  const hour = Math.floor(NOW / HOUR) - hoursAgo;
+  return { hour, key, createdAt: new Date(hour * HOUR + minutes * 60_000).toISOString() };
+};
+
+test("the newest object is found behind thousands, however long ago it was written", async () => {
+  for (const ago of [0, 1, 2, 7, 400, 30_000]) {
+    const older = Array.from({ length: 5_000 }, (_, i) => object(ago + 3 + Math.floor(i / 2), `older ${i}`));
+    const asked = [];
+    const found = await lastArchived(archive([...older, object(ago, "newest", 5)], asked), NOW);
+    assert.equal(found.key, "newest", `${ago} hours ago`);
+    assert.ok(asked.length < 40, `${asked.length} were asked`);
+  }
+});
+
+test("one that a lagging partition wrote after others had gone on is the last", async () => {
+  const found = await lastArchived(archive([object(3, "late", 90), object(2, "earlier", 10)]), NOW);
+  assert.equal(found.key, "late");
+});
+
+test("an empty archive is asked once", async () => {
+  const asked = [];
+  assert.equal(await lastArchived(archive([], asked), NOW), null);
+  assert.equal(asked.length, 1);
 });

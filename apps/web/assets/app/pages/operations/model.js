@@ -1,39 +1,13 @@
 /** What the page shows, looked at every few seconds while somebody looks at the page. */
 import { analytics } from "../../api.js";
-import { serverNow } from "../../config.js";
 import { signal } from "../../html.js";
+import { lastArchived } from "./archive.js";
 import { countersOf, Rates } from "./metrics.js";
 import { askHealth, askMetrics, services } from "./services.js";
 
 const PACE_MILLIS = 2_500;
 /** The archive gets an object in minutes, not seconds. */
 const ARCHIVE_EVERY = 4;
-/** Where the last object is looked for: lists begin with the oldest. */
-const ARCHIVE_WINDOWS = [2, 48, 24 * 60];
-const HOUR_MILLIS = 3_600_000;
-const MOST_PAGES = 3;
-
-/** Returns the archive's newest object; null where there is none. */
-async function lastArchived() {
-  for (const hours of ARCHIVE_WINDOWS) {
-    const from = new Date(serverNow() - hours * HOUR_MILLIS).toISOString();
-    const found = await newestSince({ from });
-    if (found) return found;
-  }
-  return newestSince({});
-}
-
-async function newestSince(range) {
-  let newest = null;
-  let cursor;
-  for (let page = 0; page < MOST_PAGES; page += 1) {
-    const { items, nextCursor } = await analytics("/archive", { ...range, limit: 1_000, cursor });
-    for (const item of items) if (!newest || item.createdAt >= newest.createdAt) newest = item;
-    if (!nextCursor) break;
-    cursor = nextCursor;
-  }
-  return newest;
-}
 
 export class OperationsModel {
   constructor() {
