@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a test is a panic")]
 
 mod auto_creation;
+mod certificates;
 mod dead_letters;
 mod doctor;
 mod groups;

@@ -12,5 +12,9 @@ mod lists;
 mod outbox_log;
 mod planted;
 mod proxy;
+mod tls;
 mod together;
 mod versions;
+
+#[path = "../../../kafka/tests/it/certificates.rs"]
+mod certificates;
