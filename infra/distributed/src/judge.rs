@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use crate::attributes::Attributes;
 use crate::outbox::ReadError;
-use crate::position::{Anchor, Position};
+use crate::position::{Anchor, DatabaseIdentity, Position};
 use crate::session::DatabaseNow;
 use crate::sql;
 
@@ -26,6 +26,21 @@ pub struct Memory {
     pub hints: Vec<(String, Position)>,
     /// The event where the stored position's anchor was; `None` when that row is gone.
     pub anchored: Option<uuid::Uuid>,
+}
+
+impl Memory {
+    /// Returns what speaks against `database` before Kafka was asked: whatever it remembers was published from another
+    /// one, so that it is a copy of that.
+    pub fn against(&self, database: DatabaseIdentity) -> Option<String> {
+        if self.hints.iter().any(|(_, hint)| hint.database == database) {
+            return None;
+        }
+        let (id, hint) = self.hints.first()?;
+        Some(format!(
+            "this database seems restored: it is {database}, and what {id} published was of {}",
+            hint.database
+        ))
+    }
 }
 
 /// Reads what the database remembers.
@@ -143,7 +158,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::position::{DatabaseIdentity, OpenBatch};
+    use crate::position::OpenBatch;
     use crate::snapshot::Xid;
 
     const ID: &str = "api-service-transaction";
@@ -194,6 +209,19 @@ mod tests {
         let published = Memory { hints: vec![("other".into(), position("850:850:"))], anchored: None };
         doubt(None, &published, "published before, by other");
         doubt(Some(position("800:800:")), &published, "behind what the database knows");
+    }
+
+    #[test]
+    fn a_database_that_remembers_only_another_is_suspected() {
+        let mut of_another = position("850:850:");
+        of_another.database.timeline = 2;
+        let mut memory = Memory::default();
+        assert_eq!(memory.against(IDENTITY), None, "nothing was published from it");
+        memory.hints.push(("old".into(), of_another));
+        let suspicion = memory.against(IDENTITY).unwrap();
+        assert!(suspicion.contains("seems restored") && suspicion.contains("timeline 2"), "{suspicion}");
+        memory.hints.push((ID.into(), position("860:860:")));
+        assert_eq!(memory.against(IDENTITY), None, "somebody accepted it");
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Leading<'_> {
     async fn publish_all(&mut self, shutdown: &CancellationToken) -> Result<Ended, ReadError> {
         let mut pause = BUSY_POLL;
         let mut ahead: Option<Chunk> = None;
-        let mut hinted = Hinted { position: self.committed.clone(), at: Instant::now() };
+        let mut hinted = Hinted { position: self.committed.clone(), at: None };
         while !shutdown.is_cancelled() {
             let chunk = match ahead.take() {
                 Some(chunk) => chunk,
@@ -114,9 +114,10 @@ impl Leading<'_> {
         if emptied > 0 {
             self.status.send_modify(|status| status.truncations_total += emptied);
         }
-        if hinted.at.elapsed() >= HINT_EVERY && hinted.position != self.committed {
+        let is_due = hinted.at.is_none_or(|at| at.elapsed() >= HINT_EVERY);
+        if is_due && hinted.position != self.committed {
             keep_hint(&self.client, &self.config.transactional_id, &self.committed).await?;
-            *hinted = Hinted { position: self.committed.clone(), at: Instant::now() };
+            *hinted = Hinted { position: self.committed.clone(), at: Some(Instant::now()) };
         }
         Ok(())
     }
@@ -125,7 +126,8 @@ impl Leading<'_> {
 /// The hint that Postgres has.
 struct Hinted {
     position: Position,
-    at: Instant,
+    /// When this relay kept it; its first one at once, by which the database is known to be published from.
+    at: Option<Instant>,
 }
 
 /// What goes on while a transaction is sent.

@@ -10,6 +10,9 @@
 //!        └────────────────────────────────────────────────────────────────┼────────────┘
 //!                                                                         └─► does not fit: stop, say how to go on
 //! ```
+//!
+//! What it finds is waited for by whoever takes writes: [`RelayStatus::takes_writes`]. Where Kafka cannot be asked, the
+//! database's own memory has to do. Who stands by goes by what the other one found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::compare;
-use crate::judge::{self, Verdict};
+use crate::judge::{self, Memory, Verdict};
 use crate::lead::{self, Leading};
 use crate::leaves::{Leaves, Rotation, keep_hint};
 use crate::outbox::{Outbox, ReadError};
@@ -203,20 +206,23 @@ impl Relay {
     async fn take_over(&self) -> Result<Leading<'_>, Ended> {
         let mut client = self.sessions.open().await.map_err(Ended::Retry)?;
         session::prepare(&client).await?;
-        let mut pause = FIRST_STANDBY_POLL;
-        while !session::try_lead(&client, self.config.lease).await? {
-            self.set(RelayState::Standby);
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(STANDBY_POLL);
-        }
+        self.stand_by(&client).await?;
         let Some(database) = session::identify(&client).await? else {
             return Err(Ended::Retry(
                 "the database is a standby that takes no writes: it waits to be promoted".into(),
             ));
         };
-        let mut sink = self.fence(&client, &database).await?;
-        let committed = match self.find(&client, &mut *sink, &database).await? {
-            Found::At(position) => position,
+        let memory = judge::remember(&client, None).await?;
+        let suspicion = memory.against(database.identity);
+        if souk_ports::fault::planted("relay-admits-unasked") {
+            self.admit(&client).await?;
+        }
+        let mut sink = self.fence(&client, &database, memory, suspicion.as_deref()).await?;
+        let committed = match self.find(&client, &mut *sink, &database, suspicion.as_deref()).await? {
+            Found::At(position) => {
+                self.admit(&client).await?;
+                position
+            }
             Found::Doubtful { reason, token } => {
                 self.settle(&mut client, &mut *sink, &reason, &token, &database).await?
             }
@@ -234,12 +240,56 @@ impl Relay {
         })
     }
 
+    /// Waits until no other relay has the lock, going by what the one that has it found.
+    async fn stand_by(&self, client: &Client) -> Result<(), Ended> {
+        let mut pause = FIRST_STANDBY_POLL;
+        while !session::try_lead(client, self.config.lease).await? {
+            self.set(RelayState::Standby);
+            if !self.status.borrow().takes_writes && session::is_admitted(client).await? {
+                self.status.send_modify(|status| status.takes_writes = true);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(STANDBY_POLL);
+        }
+        Ok(())
+    }
+
+    /// Lets writes begin, here and wherever a relay stands by.
+    async fn admit(&self, client: &Client) -> Result<(), Ended> {
+        session::admit(client).await?;
+        self.status.send_if_modified(|status| !std::mem::replace(&mut status.takes_writes, true));
+        Ok(())
+    }
+
+    /// Decides without Kafka, which cannot be asked: writes go on unless the database itself speaks against them.
+    /// Returns what is waited for.
+    async fn unanswered(
+        &self,
+        client: &Client,
+        suspicion: Option<&str>,
+        error: String,
+    ) -> Result<String, Ended> {
+        let Some(suspicion) = suspicion else {
+            self.admit(client).await?;
+            return Ok(error);
+        };
+        Ok(format!("{}: {error}", awaiting_kafka(suspicion)))
+    }
+
     /// Starts a producer, however long Kafka is away, and keeps the figures true meanwhile.
-    async fn fence(&self, client: &Client, database: &DatabaseNow) -> Result<Box<dyn Sink>, Ended> {
-        let memory = judge::remember(client, None).await?;
+    async fn fence(
+        &self,
+        client: &Client,
+        database: &DatabaseNow,
+        memory: Memory,
+        suspicion: Option<&str>,
+    ) -> Result<Box<dyn Sink>, Ended> {
         let own = memory.hints.into_iter().find(|(id, _)| *id == self.config.transactional_id);
         let hint = own.map_or_else(|| Position::start(database.identity), |(_, hint)| hint);
         let outbox = Outbox::open(client, hint).await?;
+        if let Some(suspicion) = suspicion {
+            self.wait_for(awaiting_kafka(suspicion));
+        }
         let mut backoff = Backoff::default();
         loop {
             let mut starting = std::pin::pin!(self.sinks.start());
@@ -253,7 +303,7 @@ impl Relay {
             };
             match started {
                 Ok(sink) => return Ok(sink),
-                Err(error) => self.wait_for(error.to_string()),
+                Err(error) => self.wait_for(self.unanswered(client, suspicion, error.to_string()).await?),
             }
             lead::count_waiting(client, &outbox, &self.status).await?;
             tokio::time::sleep(backoff.next()).await;
@@ -266,6 +316,7 @@ impl Relay {
         client: &Client,
         sink: &mut dyn Sink,
         database: &DatabaseNow,
+        suspicion: Option<&str>,
     ) -> Result<Found, Ended> {
         let record = match sink.position().await {
             Ok(record) => record,
@@ -274,7 +325,9 @@ impl Relay {
                 return Ok(Found::Doubtful { reason, token: judge::token(None, database) });
             }
             Err(SendError::Fenced(_)) => return Err(Ended::Fenced),
-            Err(error) => return Err(Ended::Retry(error.to_string())),
+            Err(error) => {
+                return Err(Ended::Retry(self.unanswered(client, suspicion, error.to_string()).await?));
+            }
         };
         if let Some(doubt) = record.as_deref().and_then(Unsettled::from_record) {
             let reason = "a comparison of the outbox with the topic was cut off".to_owned();
@@ -306,6 +359,8 @@ impl Relay {
             return Err(Ended::Stopped(judge::remedy(reason, token)));
         }
         tracing::warn!(reason, "accepted by RELAY_ACCEPT: the outbox is compared with the topic");
+        // Writes meanwhile only wait to be published.
+        self.admit(client).await?;
         self.wait_for("the outbox is being compared with the topic".into());
         let log = self.sinks.log().await.map_err(|error| Ended::Retry(judge::chain(&error)))?;
         let settled = compare::publish_missing(client, sink, &*log, token, database.identity).await?;
@@ -318,4 +373,9 @@ impl Relay {
         );
         Ok(settled.position)
     }
+}
+
+/// Says for what a database waits that something speaks against.
+fn awaiting_kafka(suspicion: &str) -> String {
+    format!("{suspicion}; it takes no write before Kafka says how far that was")
 }

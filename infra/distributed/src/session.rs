@@ -75,6 +75,18 @@ pub async fn try_lead(client: &Client, lease: Duration) -> Result<bool, ReadErro
     locked(client).await
 }
 
+/// Says to everybody, as long as this session lasts, that this database takes writes.
+pub async fn admit(client: &Client) -> Result<(), ReadError> {
+    // Shared, so that it is never waited for: a session that is just ending may have it, too.
+    client.execute("SELECT pg_advisory_lock_shared($1)", &[&sql::ADMITTED]).await?;
+    Ok(())
+}
+
+/// Tells whether the relay that publishes, or waits to, has said that this database takes writes.
+pub async fn is_admitted(client: &Client) -> Result<bool, ReadError> {
+    Ok(!client.query(sql::HOLDERS, &[&sql::ADMITTED]).await?.is_empty())
+}
+
 async fn locked(client: &Client) -> Result<bool, ReadError> {
     Ok(client.query_one("SELECT pg_try_advisory_lock($1)", &[&sql::LOCK]).await?.get(0))
 }

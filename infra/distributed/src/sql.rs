@@ -10,6 +10,10 @@ pub const LEAVES: usize = 4;
 /// transactional id: two relays with different ids would each publish everything.
 pub const LOCK: i64 = 0x736f_756b_7265_6c79;
 
+/// The shared advisory lock of a relay after whose verdict this database takes writes: "soukjudg" in ASCII. Of the session
+/// that has [`LOCK`], and gone with it.
+pub const ADMITTED: i64 = 0x736f_756b_6a75_6467;
+
 /// Settings of the relay's session. Its statements are index scans whatever the tables' statistics say, planned once;
 /// what it writes is a hint, which a crash may lose.
 pub const SESSION: &str = "SET application_name = 'souk-relay'; SET plan_cache_mode = force_generic_plan; \
@@ -22,7 +26,7 @@ pub const IDENTITY: &str = "SELECT system_identifier, \
      CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_walfile_name(pg_current_wal_insert_lsn()) END, \
      pg_snapshot_send(pg_current_snapshot()) FROM pg_control_system()";
 
-/// Process ids of whoever holds [`LOCK`], with the seconds since they last spoke to the server, and whether it is at work for
+/// Process ids of whoever holds an advisory lock, with the milliseconds since they last spoke to the server, and whether it is at work for
 /// them.
 pub const HOLDERS: &str = "SELECT a.pid, \
      (extract(epoch FROM clock_timestamp() - a.state_change) * 1000)::int8, a.state <> 'idle' \
@@ -30,7 +34,7 @@ pub const HOLDERS: &str = "SELECT a.pid, \
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid::int8 = $1::int8 >> 32 \
      AND l.objid::int8 = $1::int8 & 4294967295 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// Process ids of whoever holds [`LOCK`], with the names of their programs and where they are.
+/// Process ids of whoever holds an advisory lock, with the names of their programs and where they are.
 pub const HOLDERS_BY_NAME: &str = "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'an unnamed program'), \
      coalesce(host(a.client_addr), 'this machine') FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) \
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid::int8 = $1::int8 >> 32 \

@@ -20,6 +20,9 @@ pub enum RelayState {
 pub struct RelayStatus {
     /// What it is at.
     pub state: RelayState,
+    /// Whether this database takes writes: it was found to go with Kafka, or Kafka cannot be asked and nothing speaks
+    /// against it. Once it does, it does.
+    pub takes_writes: bool,
     /// Events known to wait in the outbox; counted up to [`MAX_COUNTED`].
     pub waiting_events: u64,
     /// When the oldest of them was decided.
@@ -42,7 +45,8 @@ pub const MAX_COUNTED: u64 = 100_000;
 impl Default for RelayStatus {
     fn default() -> Self {
         Self {
-            state: RelayState::Waiting("not started yet".into()),
+            state: RelayState::Waiting("Postgres and Kafka are being asked whether they go together".into()),
+            takes_writes: false,
             waiting_events: 0,
             oldest_waiting: None,
             oldest_age_ms: 0,

@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use souk_distributed::{Relay, RelayState, RelayStatus};
-use souk_http::{Check, Part, Status};
+use souk_http::{Check, Part, Status, Waits};
 use souk_kafka::KafkaEventLog;
 
 use crate::wiring::site::Site;
@@ -46,11 +46,38 @@ impl RelayPart {
             () = site.shutdown.hard.cancelled() => {}
         }
     }
+
+    /// Waits until the database takes writes, saying what for. A database that does not go with Kafka never does: the relay
+    /// stops, and with it the process.
+    pub async fn until_writable(relay: &Relay, waits: &Waits) {
+        let mut watch = relay.watch();
+        loop {
+            let status = watch.borrow_and_update().clone();
+            if status.takes_writes {
+                waits.clear(RELAY);
+                return;
+            }
+            let reason = match &status.state {
+                RelayState::Waiting(reason) | RelayState::Stopped(reason) => reason,
+                RelayState::Standby => {
+                    "another instance, or `souk move`, has the database and has not found yet that it goes with Kafka"
+                }
+                RelayState::Leading => "the relay begins",
+            };
+            waits.set(RELAY, reason);
+            if watch.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
 }
+
+/// Name under which `/health` tells of the relay, and of what it keeps writes waiting for.
+const RELAY: &str = "relay";
 
 impl Part for RelayPart {
     fn name(&self) -> &'static str {
-        "relay"
+        RELAY
     }
 
     fn check(&self) -> Check {

@@ -97,7 +97,8 @@ fn open(site: &Site, door: Door, gate: &Gate, built: Built) {
     tracing::info!("{} has what it needs", door.name());
 }
 
-/// The api needs Postgres. Kafka is the relay's matter: without it writes go on, and events wait in the outbox.
+/// The api needs Postgres, and the relay's word that it goes with Kafka. Kafka itself is the relay's matter: without it
+/// writes go on, and events wait in the outbox.
 async fn api(
     site: &Arc<Site>,
     config: &Config,
@@ -122,11 +123,10 @@ async fn api(
     let kafka = config.kafka_of_api();
     let relay = Arc::new(Relay::new(config.relay.clone(), &postgres, kafka.clone(), site.clock.clone()));
     let app = app.with_part(Arc::new(RelayPart::new(relay.clone())));
-    let work: Vec<Work> = vec![
-        ("relay", Box::pin(RelayPart::run(relay, site.clone()))),
-        ("topics", Box::pin(make_topics(kafka, site.clone()))),
-    ];
-    Ok(Built { app, work })
+    site.shutdown.spawn("relay", RelayPart::run(relay.clone(), site.clone()));
+    site.shutdown.spawn("topics", make_topics(kafka, site.clone()));
+    RelayPart::until_writable(&relay, waits).await;
+    Ok(Built { app, work: Vec::new() })
 }
 
 /// Makes the topics as soon as Kafka is there, and ends the process where they do not fit or Kafka refuses us. What
@@ -224,7 +224,7 @@ async fn analytics(
     Ok(Built { app, work: vec![watch, ("consumers", Box::pin(analytics.run(site.shutdown.clone())))] })
 }
 
-/// Everything on one port is there when every app is; the topic that two of them wait for is made by the third.
+/// Everything on one port is there when every app is; the topic that two of them wait for is made beside the third.
 async fn all(
     site: &Arc<Site>,
     config: &Config,
@@ -232,15 +232,8 @@ async fn all(
     connected: &Connected,
     web: &Web,
 ) -> Result<Built, String> {
-    let api = async {
-        let mut built = api(site, config, waits, connected).await?;
-        for (name, work) in built.work.drain(..) {
-            site.shutdown.spawn(name, work);
-        }
-        Ok(built)
-    };
     let (api, notifications, analytics) = tokio::try_join!(
-        api,
+        api(site, config, waits, connected),
         notifications(site, config, waits, connected),
         analytics(site, config, waits, connected)
     )?;

@@ -8,6 +8,7 @@
 //!
 //! - `crashes`: `kill -9` at every durable step, and at any moment.
 //! - `servers_fail`: Postgres, Kafka, DynamoDB, MinIO killed and started again, stopped and woken.
+//! - `restored`: an older copy of Postgres' files is put back, a standby is promoted.
 //! - `relays`: two apis, of which one sleeps while the other takes over; transactions that take long, or commit out
 //!   of order.
 //! - `many`: two of each service, started and stopped under load.
@@ -29,6 +30,7 @@ mod many;
 mod planted;
 mod reader;
 mod relays;
+mod restored;
 mod servers;
 mod servers_fail;
 mod service;

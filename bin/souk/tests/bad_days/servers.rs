@@ -2,6 +2,7 @@
 //! that harm no server share a set; the others have one to themselves.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use souk_fault_proxy::{Http, Kafka, Postgres, Proxy};
@@ -164,6 +165,17 @@ impl Servers {
     /// Starts a killed server on its data.
     pub fn restart(&self, kind: Kind) {
         self.with(kind, |server, state| {
+            server.restart().unwrap_or_else(|error| panic!("{kind} does not start again: {error:#}"));
+            *state = State::Up;
+        });
+    }
+
+    /// Stops a server in order, has `change` done to its folder, and starts it again.
+    pub fn while_stopped(&self, kind: Kind, change: impl FnOnce(&Path)) {
+        self.with(kind, |server, state| {
+            server.stop().unwrap_or_else(|error| panic!("{kind} does not stop: {error:#}"));
+            *state = State::Down;
+            change(server.folder());
             server.restart().unwrap_or_else(|error| panic!("{kind} does not start again: {error:#}"));
             *state = State::Up;
         });

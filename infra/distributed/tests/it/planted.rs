@@ -33,3 +33,10 @@ fn truncating_without_looking_turns_rotation_red() {
         "rotation::nothing_is_lost_while_leaves_rotate_under_load"
     ));
 }
+
+#[test]
+fn admitting_writes_before_kafka_was_asked_turns_restores_red() {
+    let test = "admission::a_database_that_does_not_go_with_kafka_takes_no_write_before_it_is_accepted";
+    assert!(passes_with("none", test));
+    assert!(!passes_with("relay-admits-unasked", test));
+}

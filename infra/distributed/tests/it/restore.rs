@@ -29,7 +29,7 @@ async fn ten_published_three_waiting(database: &Arc<Database>, log: &Arc<MemoryL
     product
 }
 
-async fn published(log: &MemoryLog, product: Uuid, version: u64) {
+pub async fn published(log: &MemoryLog, product: Uuid, version: u64) {
     eventually("an event to be published", || async {
         log.versions(product).contains(&version).then_some(())
     })
@@ -39,15 +39,22 @@ async fn published(log: &MemoryLog, product: Uuid, version: u64) {
 /// Waits until the relay stops, for a reason with `word`, and returns the word that settles it.
 async fn stops(relay: Running, word: &str) -> String {
     let state = relay.until("it to stop", |state| matches!(state, RelayState::Stopped(_))).await;
+    let token = token_in(&state);
     let RelayState::Stopped(reason) = state else { unreachable!("it was waited for") };
     assert!(reason.contains(word) && reason.contains("nothing is published"), "{reason}");
     relay.stop().await;
+    token
+}
+
+/// Returns the word that a relay which stopped names.
+pub fn token_in(state: &RelayState) -> String {
+    let RelayState::Stopped(reason) = state else { panic!("it goes on: {state:?}") };
     let (_, rest) = reason.split_once("RELAY_ACCEPT=").expect("the remedy is named");
     rest[..8].to_owned()
 }
 
 /// Changes the position that the log has.
-fn tamper(log: &MemoryLog, change: impl FnOnce(&mut Position)) {
+pub fn tamper(log: &MemoryLog, change: impl FnOnce(&mut Position)) {
     let mut position = Position::from_record(&log.position().unwrap()).unwrap();
     change(&mut position);
     log.set_position(Some(position.to_record()));
