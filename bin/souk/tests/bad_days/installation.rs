@@ -129,6 +129,16 @@ impl Installation {
         self.services.iter().map(|service| format!("{service} said:{}\n", service.last_words())).collect()
     }
 
+    /// Has the doctor look at it; returns the exit code, and one of its lines.
+    pub fn doctor(&self, line: &str) -> (Option<i32>, Value) {
+        let output =
+            souk(&self.settings).args(["doctor", "--json"]).output().expect("the binary under test starts");
+        let diagnosis: Value = serde_json::from_slice(&output.stdout).expect("the doctor prints JSON");
+        let checks = diagnosis["checks"].as_array().expect("a diagnosis lists its checks");
+        let found = checks.iter().find(|check| check["name"] == line);
+        (output.status.code(), found.unwrap_or_else(|| panic!("no {line}: {diagnosis:#}")).clone())
+    }
+
     /// Audits it beside its services; returns the exit code and the report, its last words where there is none.
     pub fn audit_report(&self) -> (Option<i32>, Value) {
         let output =

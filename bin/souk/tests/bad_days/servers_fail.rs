@@ -1,6 +1,6 @@
 //! Servers that die and come back, and servers that stand still for a while.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use souk_servers::Kind;
 
@@ -62,12 +62,14 @@ fn s3_dies_and_comes_back() {
     survives_the_end_of(Kind::Minio, 14, |day| day.goes_on("the stream needs no S3"));
 }
 
-fn survives_the_sleep_of(kinds: [Kind; 2], seed: u64) {
+fn survives_the_sleep_of(kinds: [Kind; 2], seed: u64, meanwhile: impl FnOnce(&Day)) {
     let day = Day::begin_alone(seed);
+    let began = Instant::now();
     for kind in kinds {
         day.turn.pause(kind);
     }
-    std::thread::sleep(PAUSED_FOR);
+    meanwhile(&day);
+    std::thread::sleep(PAUSED_FOR.saturating_sub(began.elapsed()));
     for kind in kinds {
         day.turn.resume(kind);
     }
@@ -77,10 +79,19 @@ fn survives_the_sleep_of(kinds: [Kind; 2], seed: u64) {
 
 #[test]
 fn postgres_and_dynamodb_stand_still() {
-    survives_the_sleep_of([Kind::Postgres, Kind::Dynamo], 15);
+    survives_the_sleep_of([Kind::Postgres, Kind::Dynamo], 15, |_| {});
 }
 
 #[test]
 fn kafka_and_s3_stand_still() {
-    survives_the_sleep_of([Kind::Kafka, Kind::Minio], 16);
+    survives_the_sleep_of([Kind::Kafka, Kind::Minio], 16, |day| {
+        let outbox = eventually("the doctor says that events have waited for long", || {
+            let (code, outbox) = day.town.doctor("outbox");
+            assert_eq!(code, Some(1), "two servers stand still: {outbox}");
+            (outbox["status"] == "warn").then_some(outbox)
+        });
+        let figure = |name: &str| outbox["figures"][name].as_i64();
+        assert!(figure("waitingEvents") > Some(0) && figure("oldestAgeMs") > Some(10_000), "{outbox}");
+        assert!(outbox["remedy"].as_str().is_some_and(|remedy| remedy.contains("Kafka")), "{outbox}");
+    });
 }

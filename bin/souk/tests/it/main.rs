@@ -6,7 +6,8 @@
 //! - `read_only`: a data folder that cannot be written.
 //! - `migrate`: a shop's table is taken over, whatever ends the steps.
 //! - `moving`: a whole shop moves between the embedded engines and the real servers.
-//! - `services`: each service on its own against the real servers; `monolith`: all on one port.
+//! - `services`: each service on its own against the real servers; `monolith`: all on one port, and what `on_servers` asks
+//!   of it: the doctor, the audit and its repair.
 //! - `web`: the dashboard, beside the services and on its own.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
 //! - `verify`: every step of it, on every kind of installation.
@@ -21,6 +22,7 @@ mod help;
 mod migrate;
 mod monolith;
 mod moving;
+mod on_servers;
 mod read_only;
 mod services;
 mod services_settings;

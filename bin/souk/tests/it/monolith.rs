@@ -1,5 +1,6 @@
 //! `souk up --monolith`: everything on one port, `/events/stream` included.
 
+use crate::on_servers::{audit_finds_and_mends_damage, doctor_finds_all_well};
 use crate::support::{Client, EventStream, Installation, Start, eventually, run_souk};
 
 const GUIDES_PRODUCT: &str = r#"{"name":"Test Product","price":99.99,"stock":10,"sellerId":"seller1"}"#;
@@ -129,7 +130,12 @@ fn everything_is_on_one_port_distributed_and_the_way_back_is_open() {
         (souk.analytics().get("/summary").json()["products"] == 2).then_some(())
     });
     drop(stream);
+    doctor_finds_all_well(folder.path(), &servers, &souk.ports);
     let audited = run_souk(folder.path(), &["audit"], &servers.env());
     assert_eq!(audited.code, Some(0), "{}{}", audited.stdout, audited.stderr);
+    // It is for an installation at rest.
+    let refused = run_souk(folder.path(), &["audit", "--repair"], &servers.env());
+    assert_eq!(refused.code, Some(3), "{}{}", refused.stdout, refused.stderr);
     assert_eq!(souk.terminate().code(), Some(0));
+    audit_finds_and_mends_damage(folder.path(), &servers);
 }

@@ -7,5 +7,5 @@ mod service;
 
 pub use http::{Client, EventStream, Reply, eventually};
 pub use installation::Installation;
-pub use process::{Output, Running, Souk, Start, run_souk, run_souk_as, souk};
+pub use process::{Output, Ports, Running, Souk, Start, run_souk, run_souk_as, souk};
 pub use service::{Service, free_port};
