@@ -33,7 +33,7 @@ mod shop;
 mod wait;
 mod write_rate;
 
-pub use again::passes_with;
+pub use again::{all_pass_again, passes_with};
 pub use fixture::{Destination, Fixture, SeededIds, Setup, TestClock};
 pub use history::{Fold, fold_log};
 pub use make::Dice;

@@ -32,8 +32,8 @@ const SERVERS: &str = "servers of its own";
 
 /// The programs that matter to the order; all others take some seconds.
 const KNOWN: [Known; 11] = [
-    takes(420, "souk tests/bad_days/main.rs").apart(SERVERS),
-    takes(380, "souk-distributed tests/it/main.rs"),
+    takes(470, "souk tests/bad_days/main.rs").apart(SERVERS),
+    takes(420, "souk-distributed tests/it/main.rs"),
     takes(330, "souk tests/it/main.rs"),
     takes(290, "souk tests/browser/main.rs"),
     takes(130, "souk tests/contract/main.rs"),

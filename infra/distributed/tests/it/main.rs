@@ -16,3 +16,4 @@ mod planted;
 mod recovery;
 mod restore;
 mod rotation;
+mod versions;

@@ -1,7 +1,6 @@
 //! The same tests with each other version of Postgres that souk takes: this program once more, with a server of that version.
 
-use std::process::Command;
-
+use souk_conformance::all_pass_again;
 use souk_servers::{Kind, Options, Scratch, Server};
 
 use crate::database::session;
@@ -30,17 +29,10 @@ async fn all_pass_with(version: u32) {
     let row = session(&url).await.query_one("SHOW server_version_num", &[]).await.unwrap();
     let number: u32 = row.get::<_, String>(0).parse().unwrap();
     assert_eq!(number / 10_000, version);
-    let again = Command::new(std::env::current_exe().unwrap())
-        // Whether tests notice what is wrong does not depend on the server.
-        .args(["--skip", "versions::", "--skip", "planted::", "--skip", "are_noticed"])
-        .env("DATABASE_URL", url)
-        .env(VERSION, version.to_string())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&again.stdout);
-    let passed =
-        text.rsplit_once("test result: ok. ").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
-    assert!(again.status.success() && passed > Some(50), "with PostgreSQL {version}:\n{text}");
+    // Whether tests notice what is wrong does not depend on the server.
+    let args = ["--skip", "versions::", "--skip", "planted::", "--skip", "are_noticed"];
+    let passed = all_pass_again(&args, &[("DATABASE_URL", &url), (VERSION, &version.to_string())]);
+    assert!(passed > 50, "{passed} tests with PostgreSQL {version}");
 }
 
 #[tokio::test]
