@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use souk_conformance::{Dice, eventually};
-use souk_distributed::{KafkaSinks, RelayConfig, RelayState};
+use souk_distributed::{KafkaSinks, RelayConfig, RelayState, Rotation};
 use souk_kafka::{KafkaConfig, KafkaEventLog, ensure_topics};
 use souk_ports::{EventLog, ReadLimit};
 use tokio::task::JoinHandle;
@@ -23,6 +23,7 @@ struct Bed {
     kafka: KafkaConfig,
     transactional_id: String,
     log: KafkaEventLog,
+    rotation: Rotation,
 }
 
 impl Bed {
@@ -30,7 +31,8 @@ impl Bed {
         let kafka = kafka();
         ensure_topics(&kafka).await.unwrap();
         let log = KafkaEventLog::connect(kafka.clone()).await.unwrap();
-        Self { database: Database::create().await, kafka, transactional_id: unique("relay"), log }
+        let (database, transactional_id) = (Database::create().await, unique("relay"));
+        Self { database, kafka, transactional_id, log, rotation: rotation(200) }
     }
 
     fn sinks(&self) -> KafkaSinks {
@@ -39,7 +41,7 @@ impl Bed {
 
     fn start(&self, accept: Option<String>) -> Running {
         let transactional_id = self.transactional_id.clone();
-        let config = RelayConfig { transactional_id, accept, rotation: rotation(200), ..config() };
+        let config = RelayConfig { transactional_id, accept, rotation: self.rotation, ..config() };
         Running::start(config, TestSessions::new(&self.database), Arc::new(self.sinks()))
     }
 
@@ -175,6 +177,8 @@ async fn an_outbox_is_compared_with_the_real_topic() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_made_anew_gets_what_the_outbox_has_once_an_operator_says_so() {
     let mut bed = Bed::open().await;
+    // The outbox has to hold what was published, also when that takes long.
+    bed.rotation = Rotation::default();
     let (client, product) = (bed.database.client().await, Uuid::now_v7());
     let relay = bed.start(None);
     for version in 1..=5 {
