@@ -15,6 +15,8 @@ test("a product that is sold keeps its rate until there is a newer one", async (
   rates.doubt("a");
   assert.equal(rates.rate("a").perDay, 1);
   assert.deepEqual(rates.wanting(["a"]), ["a"]);
+  await rates.learn(["a"], stop);
+  assert.deepEqual(rates.wanting(["a"]), ["a"], "what was sold may not have been counted yet");
   units = 14;
   await rates.learn(["a"], stop);
   assert.equal(rates.rate("a").perDay, 2);

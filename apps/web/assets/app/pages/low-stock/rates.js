@@ -8,6 +8,8 @@ const AT_ONCE = 4;
 const PAGE = 500;
 /** More days than this are years ago. */
 const MOST_PAGES = 4;
+/** Of what was just sold. */
+const LOOKS = 2;
 /** Twice what the page shows. */
 const MOST_KNOWN = 10_000;
 /** Who has not answered by then is asked again later, like who cannot be reached. */
@@ -21,8 +23,8 @@ export class Rates {
     this.days = days;
     /** A rate, undefined while nobody knows yet, null when it could not be learnt. @type {Map<string, import("../../../vendor/signals.js").Signal<Rate | null | undefined>>} */
     this.known = new Map();
-    /** Sold since: the rate is what it was then. */
-    this.stale = new Set();
+    /** Sold since: the rate is what it was then. How often it is to be asked again. @type {Map<string, number>} */
+    this.stale = new Map();
     this.asking = new Set();
   }
 
@@ -39,9 +41,9 @@ export class Rates {
     return this.#of(id).value;
   }
 
-  /** It was sold: the rate is to be looked at again. @param {string} id */
+  /** It was sold: the rate is to be looked at again, and once more: analytics counts a moment after the stream has told. @param {string} id */
   doubt(id) {
-    this.stale.add(id);
+    this.stale.set(id, LOOKS);
   }
 
   /** Returns those of which the rate is not known, or not of now, and is not being asked. @param {string[]} ids */
@@ -62,12 +64,14 @@ export class Rates {
         // Who asks for many may be overtaken.
         if (!this.#wants(id)) continue;
         // What is sold while it is asked is in doubt again.
-        this.stale.delete(id);
+        const looks = this.stale.get(id) ?? 1;
+        if (looks > 1) this.stale.set(id, looks - 1);
+        else this.stale.delete(id);
         this.asking.add(id);
         try {
           this.#of(id).value = rateOf(await this.days(id, stop));
         } catch (problem) {
-          this.stale.add(id);
+          this.stale.set(id, Math.max(looks, this.stale.get(id) ?? 0));
           if (problem.passing) left.length = 0;
         }
         this.asking.delete(id);
