@@ -9,7 +9,8 @@ use souk_events::stream::{CURSOR, GAP, GapReason, READY};
 
 use crate::filter::Filter;
 
-/// A comment that keeps proxies from closing a quiet connection (WHATWG HTML §9.2.7 advises one every 15 s).
+/// A comment, every 15 s on every stream: it keeps proxies from closing a quiet connection (WHATWG HTML §9.2.7
+/// advises it), and tells a client that it is not cut off.
 pub(crate) const HEARTBEAT: &[u8] = b":\n\n";
 
 /// Returns the room that a frame takes beside its event: `id: `, the log and the offsets in base64url, `data: ` and

@@ -46,6 +46,8 @@ pub(crate) struct Hub {
     now: AtomicU64,
     skips_on_join: bool,
     waits_without_looking: bool,
+    /// A planted bug: whatever is written puts a reader's comment off.
+    pub(crate) comments_when_quiet: bool,
 }
 
 impl Hub {
@@ -57,6 +59,7 @@ impl Hub {
         let nowhere: Position = Arc::new([]);
         let skips_on_join = config.has_bug("skip-frame-on-join");
         let waits_without_looking = config.has_bug("wait-without-looking");
+        let comments_when_quiet = config.has_bug("comment-when-quiet");
         Arc::new(Self {
             log: log.identity(),
             blocks: Blocks::new(log, config.catch_up_bytes, metrics.clone()),
@@ -72,6 +75,7 @@ impl Hub {
             now: AtomicU64::new(0),
             skips_on_join,
             waits_without_looking,
+            comments_when_quiet,
             config,
             metrics,
         })
@@ -190,22 +194,22 @@ impl Hub {
     }
 
     /// Waits for frames after `seq`; `false` when there is something to do already.
-    pub(crate) fn wait(&self, slot: SlotId, seq: u64, wrote: u64, waker: &Waker) -> bool {
+    pub(crate) fn wait(&self, slot: SlotId, seq: u64, commented: u64, waker: &Waker) -> bool {
         if self.waits_without_looking {
             std::thread::sleep(Duration::from_micros(50));
         }
         let mut interests = self.interests.lock();
         let seq = if self.waits_without_looking { interests.head() } else { seq };
-        !self.is_draining() && interests.wait(slot, seq, wrote, waker)
+        !self.is_draining() && interests.wait(slot, seq, commented, waker)
     }
 
     /// Waits for something else; `false` when there is something to do already.
-    pub(crate) fn wait_aside(&self, slot: SlotId, wrote: u64, waker: &Waker) -> bool {
+    pub(crate) fn wait_aside(&self, slot: SlotId, commented: u64, waker: &Waker) -> bool {
         let mut interests = self.interests.lock();
         if self.is_draining() {
             return false;
         }
-        interests.wait_aside(slot, wrote, waker);
+        interests.wait_aside(slot, commented, waker);
         true
     }
 
@@ -219,9 +223,9 @@ impl Hub {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// Tells whether a reader that last wrote at `wrote` owes a heartbeat.
-    pub(crate) fn is_due(&self, wrote: u64) -> bool {
-        self.now().saturating_sub(wrote) >= self.heartbeat_millis()
+    /// Tells whether a reader that wrote its last comment at `commented` owes the next one.
+    pub(crate) fn is_due(&self, commented: u64) -> bool {
+        self.now().saturating_sub(commented) >= self.heartbeat_millis()
     }
 
     /// Returns how often to call [`Hub::tick`].
@@ -230,13 +234,17 @@ impl Hub {
         (self.config.heartbeat / 16).clamp(Duration::from_millis(1), Duration::from_secs(1))
     }
 
-    /// Moves the clock, wakes readers that owe a heartbeat, and takes the figures.
+    /// Moves the clock, wakes readers that owe a comment, and takes the figures.
     pub(crate) fn tick(&self) {
-        let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.tick_at(u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// Ticks at a time that a test may choose.
+    pub(crate) fn tick_at(&self, now: u64) {
         self.now.store(now, Ordering::Relaxed);
         let mut wakers = Vec::new();
         if let Some(due) = now.checked_sub(self.heartbeat_millis()) {
-            self.interests.lock().wake_quiet(due, &mut wakers);
+            self.interests.lock().wake_due(due, &mut wakers);
         }
         wakers.into_iter().for_each(Waker::wake);
         self.blocks.tidy(now);

@@ -40,8 +40,8 @@ struct Slot {
     group: u32,
     /// Its index in its group's list of waiting readers, or [`NOWHERE`].
     listed: u32,
-    /// When it last wrote, in ticks of the hub.
-    wrote: u64,
+    /// When it last wrote a comment, by the hub's clock.
+    commented: u64,
     waker: Option<Waker>,
     /// Where it goes on, when it was woken.
     place: Option<Place>,
@@ -79,7 +79,7 @@ impl Interests {
         let state = &mut self.groups[group as usize];
         state.readers += 1;
         let filter = state.filter.clone();
-        let slot = Slot { group, listed: NOWHERE, wrote: 0, waker: None, place: None };
+        let slot = Slot { group, listed: NOWHERE, commented: 0, waker: None, place: None };
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id as usize] = slot;
@@ -116,7 +116,7 @@ impl Interests {
 
     /// Notes that a reader has looked at everything before `seq` and waits for more; `false` when there is more
     /// already.
-    pub(crate) fn wait(&mut self, id: SlotId, seq: u64, wrote: u64, waker: &Waker) -> bool {
+    pub(crate) fn wait(&mut self, id: SlotId, seq: u64, commented: u64, waker: &Waker) -> bool {
         if self.head.seq != seq {
             return false;
         }
@@ -125,15 +125,15 @@ impl Interests {
         let waiting = &mut self.groups[slot.group as usize].waiting;
         slot.listed = u32::try_from(waiting.len()).expect("readers are far fewer than 2^32");
         waiting.push(id);
-        slot.wrote = wrote;
+        slot.commented = commented;
         slot.waker = Some(waker.clone());
         true
     }
 
-    /// Notes that a reader waits for something else than frames, and for its heartbeat.
-    pub(crate) fn wait_aside(&mut self, id: SlotId, wrote: u64, waker: &Waker) {
+    /// Notes that a reader waits for something else than frames, and for its next comment.
+    pub(crate) fn wait_aside(&mut self, id: SlotId, commented: u64, waker: &Waker) {
         let slot = &mut self.slots[id as usize];
-        slot.wrote = wrote;
+        slot.commented = commented;
         slot.waker = Some(waker.clone());
     }
 
@@ -189,11 +189,11 @@ impl Interests {
         self.head = head;
     }
 
-    /// Collects the wakers of readers that wait and last wrote at or before `due`.
-    pub(crate) fn wake_quiet(&mut self, due: u64, wakers: &mut Vec<Waker>) {
+    /// Collects the wakers of readers that wait and wrote their last comment at or before `due`.
+    pub(crate) fn wake_due(&mut self, due: u64, wakers: &mut Vec<Waker>) {
         for id in 0..self.slots.len() {
             let slot = &mut self.slots[id];
-            if slot.wrote > due {
+            if slot.commented > due {
                 continue;
             }
             if let Some(waker) = slot.waker.take() {
@@ -208,7 +208,7 @@ impl Interests {
 
     /// Collects the wakers of all readers that wait.
     pub(crate) fn wake_everyone(&mut self, wakers: &mut Vec<Waker>) {
-        self.wake_quiet(u64::MAX, wakers);
+        self.wake_due(u64::MAX, wakers);
     }
 
     /// Returns how many readers there are.

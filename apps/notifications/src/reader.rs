@@ -38,8 +38,8 @@ pub(crate) struct Reader {
     filter: Arc<Filter>,
     state: State,
     first: Option<Bytes>,
-    /// When it last wrote, by the hub's clock.
-    wrote: u64,
+    /// When it last wrote a comment, or began, by the hub's clock.
+    commented: u64,
     slot: SlotId,
     /// It waits in the hub.
     waiting: bool,
@@ -81,7 +81,7 @@ impl Reader {
             filter,
             state,
             first: Some(first.into()),
-            wrote: hub.now(),
+            commented: hub.now(),
             slot,
             waiting: false,
             moved: false,
@@ -107,6 +107,11 @@ impl Reader {
                 push_retry(&mut last, self.hub.drain_retry());
                 return self.send(last.into(), 0);
             }
+            // Also between frames: a proxy may count comments, and a client tells by them that it is not cut off. Looked
+            // at once for each write, however many events leave with it.
+            if self.hub.is_due(self.commented) {
+                return self.comment();
+            }
             match &mut self.state {
                 State::Live(place) => match self.hub.next(place.seq, &self.filter) {
                     Next::Chunk(chunk) => {
@@ -118,8 +123,8 @@ impl Reader {
                         self.moved |= !same(&place.position, &head.position);
                         *place = head;
                         let seq = place.seq;
-                        if let Some(poll) = self.rest(Some(seq), cx) {
-                            return poll;
+                        if self.rest(Some(seq), cx) {
+                            return Poll::Pending;
                         }
                     }
                     Next::Lost => {
@@ -145,14 +150,14 @@ impl Reader {
                         self.state = State::Live(place);
                     }
                     Step::Ahead(seq) => {
-                        if let Some(poll) = self.rest(Some(seq), cx) {
-                            return poll;
+                        if self.rest(Some(seq), cx) {
+                            return Poll::Pending;
                         }
                     }
                     Step::Pending => {
                         self.moved |= !self.filter.is_all();
-                        if let Some(poll) = self.rest(None, cx) {
-                            return poll;
+                        if self.rest(None, cx) {
+                            return Poll::Pending;
                         }
                     }
                 },
@@ -166,27 +171,30 @@ impl Reader {
         matches!(self.state, State::Behind(_))
     }
 
-    /// Writes a heartbeat when one is due, else waits: for frames after `seq`, or for a block of the log. `None`
-    /// when there is something to do already.
-    fn rest(&mut self, seq: Option<u64>, cx: &mut Context<'_>) -> Option<Poll<Option<Bytes>>> {
-        if self.hub.is_due(self.wrote) {
-            self.hub.metrics.heartbeats.inc();
-            if !std::mem::take(&mut self.moved) {
-                return Some(self.send(Bytes::from_static(HEARTBEAT), 0));
-            }
-            let next = match &self.state {
-                State::Live(place) => place.position.to_vec(),
-                State::Behind(behind) => behind.at.next.clone(),
-            };
-            let mut text = Vec::with_capacity(64);
-            push_cursor(&mut text, &Cursor { log: self.hub.log, next });
-            return Some(self.send(text.into(), 0));
+    /// Writes a comment; with the id of its place when that is past the last id that it sent.
+    fn comment(&mut self) -> Poll<Option<Bytes>> {
+        self.commented = self.hub.now();
+        self.hub.metrics.heartbeats.inc();
+        if !std::mem::take(&mut self.moved) {
+            return self.send(Bytes::from_static(HEARTBEAT), 0);
         }
-        self.waiting = match seq {
-            Some(seq) => self.hub.wait(self.slot, seq, self.wrote, cx.waker()),
-            None => self.hub.wait_aside(self.slot, self.wrote, cx.waker()),
+        let next = match &self.state {
+            State::Live(place) => place.position.to_vec(),
+            State::Behind(behind) => behind.at.next.clone(),
         };
-        self.waiting.then_some(Poll::Pending)
+        let mut text = Vec::with_capacity(64);
+        push_cursor(&mut text, &Cursor { log: self.hub.log, next });
+        self.send(text.into(), 0)
+    }
+
+    /// Waits for frames after `seq`, or for a block of the log, and for its next comment; `false` when there is
+    /// something to do already.
+    fn rest(&mut self, seq: Option<u64>, cx: &mut Context<'_>) -> bool {
+        self.waiting = match seq {
+            Some(seq) => self.hub.wait(self.slot, seq, self.commented, cx.waker()),
+            None => self.hub.wait_aside(self.slot, self.commented, cx.waker()),
+        };
+        self.waiting
     }
 
     /// Goes on after a wait, where the hub says.
@@ -198,7 +206,9 @@ impl Reader {
     }
 
     fn send(&mut self, bytes: Bytes, frames: u64) -> Poll<Option<Bytes>> {
-        self.wrote = self.hub.now();
+        if self.hub.comments_when_quiet {
+            self.commented = self.hub.now();
+        }
         let metrics = &self.hub.metrics;
         metrics.bytes.inc_by(bytes.len() as u64);
         if frames > 0 {

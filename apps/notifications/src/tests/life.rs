@@ -39,6 +39,50 @@ async fn a_silent_stream_gets_comments() {
     assert_eq!(client.got.len(), 1, "comments are no events, and the position has not moved");
 }
 
+/// Sends a reader an event every 5 s of the hub's clock, and returns how many comments it had got at each.
+async fn comments_between_events(query: &str, bug: Option<&'static str>) -> Vec<usize> {
+    let log = FakeLog::new(1, 1);
+    let config = NotificationsConfig { planted_bug: bug, ..Default::default() };
+    assert_eq!(config.heartbeat, Duration::from_secs(15));
+    let instance = Instance::start(&log, config).await;
+    let mut client = instance.open(query, None).await;
+    let mut comments = Vec::new();
+    for event in 1..=9 {
+        client.now();
+        instance.hub.tick_at(event * 5000);
+        log.append(0, "a", "ProductCreated");
+        client.events(event as usize).await;
+        comments.push(client.comments);
+    }
+    comments
+}
+
+#[tokio::test]
+async fn a_busy_stream_gets_a_comment_every_15_s() {
+    for query in ["", "named=1", "sellerId=a"] {
+        assert_eq!(comments_between_events(query, None).await, [0, 0, 1, 1, 1, 2, 2, 2, 3], "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_comments_only_when_quiet_is_found_out() {
+    assert_eq!(comments_between_events("", Some("comment-when-quiet")).await, [0; 9]);
+}
+
+#[tokio::test]
+async fn a_reader_in_the_log_gets_its_comments() {
+    let log = FakeLog::new(1, 1);
+    for _ in 0..200 {
+        log.append(0, "a", "ProductCreated");
+    }
+    let instance = Instance::with_ring(&log, 1 << 10).await;
+    let mut client = instance.open("lastEventId=earliest", None).await;
+    assert!(client.reader.is_behind());
+    instance.hub.tick_at(15_000);
+    client.events(200).await;
+    assert_eq!(client.comments, 1);
+}
+
 #[tokio::test]
 async fn a_heartbeat_wakes_a_reader_that_waits() {
     let log = FakeLog::new(1, 1);
