@@ -212,6 +212,7 @@ async fn preflights_are_answered() {
     assert_eq!(header(&response, "access-control-allow-origin"), "*");
     assert!(header(&response, "access-control-allow-methods").contains("PATCH"));
     for name in [
+        "authorization",
         "cache-control",
         "content-type",
         "if-match",
