@@ -27,7 +27,7 @@ pub(crate) fn of_order(error: ExecuteError) -> Problem {
         let lines = refusals.iter().map(|refusal| {
             let error = of_rejection(&refusal.rejection);
             let pointer = format!("/items/{}", refusal.index);
-            let line = FieldError::new(pointer, error.code().as_str(), refusal.rejection.to_string());
+            let line = FieldError::new(pointer, error.code().as_str(), error.detail().to_owned());
             let line = members(&refusal.rejection)
                 .into_iter()
                 .fold(line, |line, (name, value)| line.with(name, value));
@@ -88,26 +88,39 @@ pub(crate) fn no_such_product(product_id: ProductId) -> Problem {
 
 fn of_rejection(rejection: &Rejection) -> Problem {
     let problem = match rejection {
-        Rejection::NotFound { .. } => Problem::new(Code::NotFound, rejection.to_string()),
+        Rejection::NotFound { .. } => {
+            Problem::new(Code::NotFound, format!("{rejection}: list products with GET /products"))
+        }
         Rejection::AlreadyExists { .. } => Problem::internal(rejection.to_string()),
         Rejection::PreconditionFailed { .. } => Problem::new(
             Code::PreconditionFailed,
             format!("{rejection}, which If-Match does not name: read it again and repeat the change"),
         ),
-        Rejection::InsufficientStock { .. } => {
-            Problem::new(Code::InsufficientStock, format!("{rejection}, less than the change takes"))
+        Rejection::InsufficientStock { left, .. } => {
+            let remedy = match left.get() {
+                0 => "wait until there is more".to_owned(),
+                left => format!("order at most {left}"),
+            };
+            Problem::new(
+                Code::InsufficientStock,
+                format!("{rejection}, less than the change takes: {remedy}"),
+            )
         }
-        Rejection::StockChanged { .. } => {
-            Problem::new(Code::StockChanged, format!("{rejection}, which is not what changeFrom says"))
-        }
+        Rejection::StockChanged { .. } => Problem::new(
+            Code::StockChanged,
+            format!("{rejection}, which is not what changeFrom says: read it again and send the change anew"),
+        ),
         Rejection::SkuTaken { .. } => Problem::new(
             Code::SkuTaken,
             format!("{rejection} of the same seller: change that product, or choose another sku"),
         ),
-        Rejection::TooMuchStock { .. } => fields::invalid(vec![FieldError::new(
+        Rejection::TooMuchStock { left, .. } => fields::invalid(vec![FieldError::new(
             "/delta",
             FaultCode::Range,
-            format!("would take the stock above {}: {rejection}", Stock::MAX.get()),
+            match Stock::MAX.get() - left.get() {
+                0 => format!("would take the stock above its maximum: {rejection}; add nothing"),
+                room => format!("would take the stock above its maximum: {rejection}; add at most {room}"),
+            },
         )]),
         Rejection::ReadOnly { fields, .. } => {
             let fault = |name| {
@@ -128,9 +141,9 @@ fn members(rejection: &Rejection) -> Vec<(&'static str, Value)> {
         Rejection::PreconditionFailed { product_id, version } => {
             vec![id(product_id), ("version", Value::from(version.0))]
         }
-        Rejection::InsufficientStock { product_id, stock }
-        | Rejection::StockChanged { product_id, stock }
-        | Rejection::TooMuchStock { product_id, stock } => vec![id(product_id), pieces(stock)],
+        Rejection::InsufficientStock { product_id, stock, .. }
+        | Rejection::StockChanged { product_id, stock, .. }
+        | Rejection::TooMuchStock { product_id, stock, .. } => vec![id(product_id), pieces(stock)],
         Rejection::SkuTaken { product_id } | Rejection::NotFound { product_id } => vec![id(product_id)],
         Rejection::AlreadyExists { .. } | Rejection::ReadOnly { .. } => Vec::new(),
     }

@@ -23,7 +23,10 @@ pub(crate) fn product_id(id: IdInPath) -> Result<ProductId, Problem> {
 }
 
 fn no_such_id(text: &str) -> Problem {
-    Problem::new(Code::NotFound, format!("there is no product '{text}': product ids are UUIDs"))
+    Problem::new(
+        Code::NotFound,
+        format!("there is no product '{text}': product ids are UUIDs; list products with GET /products"),
+    )
 }
 
 /// Reads a UUID in its usual form of 36 characters; other forms would give one product several URLs.

@@ -141,14 +141,14 @@ impl Code {
             }
             Self::NotFound => {
                 "There is no such resource: the path is unknown, or the id is malformed, or what it names does \
-                 not exist (any more)."
+                 not exist (any more). `detail` says where to look."
             }
             Self::MethodNotAllowed => {
                 "The resource exists, but not for this method. The `Allow` header lists the methods that it knows."
             }
             Self::InsufficientStock => {
-                "The change would take the stock below 0. `productId` and `stock` say what is at hand. Nothing was \
-                 written."
+                "The change would take the stock below 0. `productId` and `stock` say what is at hand, also in an order \
+                 whose lines before took of it: nothing was written. Order no more than `detail` says."
             }
             Self::StockChanged => {
                 "`changeFrom` differs from the stock, which `stock` tells. Somebody else was faster; look again, \

@@ -284,7 +284,9 @@ fn untold(response: &Response) -> Option<Problem> {
         return None;
     }
     Some(match status {
-        StatusCode::NOT_FOUND => Problem::new(Code::NotFound, "there is no such resource"),
+        StatusCode::NOT_FOUND => {
+            Problem::new(Code::NotFound, "there is no such resource: GET / tells what there is")
+        }
         StatusCode::METHOD_NOT_ALLOWED => {
             Problem::new(Code::MethodNotAllowed, "the Allow header lists what is possible")
         }

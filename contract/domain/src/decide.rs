@@ -246,13 +246,13 @@ fn crossing(
 fn adjusted_stock(before: &Product, adjustment: &Adjustment) -> Result<Stock, Rejection> {
     let (product_id, stock) = (before.id, before.stock);
     if adjustment.change_from.is_some_and(|expected| expected != stock) {
-        return Err(Rejection::StockChanged { product_id, stock });
+        return Err(Rejection::StockChanged { product_id, stock, left: stock });
     }
     let wanted = stock.get() + adjustment.delta().get();
     Stock::new(wanted).ok_or(if wanted < 0 {
-        Rejection::InsufficientStock { product_id, stock }
+        Rejection::InsufficientStock { product_id, stock, left: stock }
     } else {
-        Rejection::TooMuchStock { product_id, stock }
+        Rejection::TooMuchStock { product_id, stock, left: stock }
     })
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use souk_domain::{
     Adjustment, Asserted, Category, Command, Delta, Description, Import, Migration, Name, NewProduct, Patch,
-    Phase, Precondition, Price, ProductId, Reason, Reference, Replacement, SellerId, Sku, Stock, Timestamp,
-    Version,
+    Phase, Precondition, Price, ProductId, Reason, Reference, Rejection, Replacement, SellerId, Sku, Stock,
+    Timestamp, Version,
 };
 use souk_ports::{Answer, Applied, Idempotency, UnitOfWork};
 
@@ -43,6 +43,12 @@ pub fn seller(id: &str) -> SellerId {
 /// Returns a stock.
 pub fn stock(pieces: i64) -> Stock {
     Stock::new(pieces).unwrap()
+}
+
+/// Returns the refusal of a move that takes more than the `left` pieces which those before it in its unit leave of a
+/// `stock` of so many.
+pub fn insufficient(product_id: ProductId, pieces: i64, left: i64) -> Rejection {
+    Rejection::InsufficientStock { product_id, stock: stock(pieces), left: stock(left) }
 }
 
 /// Returns a sku.

@@ -17,7 +17,9 @@ use object_store::ObjectStore;
 use souk_ports::{Catalog, EventLog, EventStore, Offset};
 
 pub use self::archive::Overwrites;
-pub use self::catalog::{ForgetsKeys, IgnoresTheKeeper, LeavesHalves, ReportsOneFault, ReturnsStaleProducts};
+pub use self::catalog::{
+    ForgetsKeys, IgnoresTheKeeper, LeavesHalves, ReportsOneFault, ReturnsStaleProducts, TellsWhatIsLeft,
+};
 pub use self::event_log::{
     CommitsWhatItDelivers, LosesCommits, RepeatsOnResume, SharesOneGroup, SkipsWhatExpired,
 };
@@ -120,6 +122,8 @@ macro_rules! planted_lies {
                     LeavesHalves, catalog::concurrency::concurrent_histories_equal_decide_over_the_log;
                 untold_faults_are_noticed:
                     ReportsOneFault, catalog::units::each_failing_line_is_reported;
+                a_stock_that_was_never_there_is_noticed:
+                    TellsWhatIsLeft, catalog::units::each_failing_line_is_reported;
                 an_ignored_keeper_is_noticed:
                     IgnoresTheKeeper, catalog::keeper::only_imports_pass_while_the_source_keeps_the_products;
                 an_ignored_keeper_is_noticed_under_load:

@@ -54,6 +54,14 @@ struct Undo {
     next_seq: i64,
 }
 
+impl Undo {
+    /// Returns what was in stock before the unit, of a product that it changed; 0 where it was not there.
+    fn stock_before(&self, id: ProductId) -> Option<Stock> {
+        let (_, before) = self.slots.iter().find(|(changed, _)| *changed == id)?;
+        Some(before.current.as_ref().map_or(Stock::default(), |row| row.product.stock))
+    }
+}
+
 /// Why a unit did not go through.
 pub(crate) enum UnitError {
     Refused(Vec<Refusal>),
@@ -114,7 +122,10 @@ impl Rows {
         for (index, command) in commands.iter().enumerate() {
             match self.apply(connection, command, moment, events, &mut undo) {
                 Ok(done) => applied.push(done),
-                Err(CommandError::Rejected(rejection)) => refusals.push(Refusal { index, rejection }),
+                Err(CommandError::Rejected(rejection)) => {
+                    let rejection = rejection.at_hand(|id| undo.stock_before(id));
+                    refusals.push(Refusal { index, rejection });
+                }
                 Err(CommandError::Sqlite(error)) => return Err(error.into()),
             }
         }

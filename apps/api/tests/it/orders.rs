@@ -51,11 +51,62 @@ async fn an_order_that_fails_writes_nothing() {
         json!([
             {"pointer": "/items/1", "code": "insufficient-stock", "productId": two, "stock": 2},
             {"pointer": "/items/2", "code": "not-found", "productId": absent, "stock": null},
-            {"pointer": "/items/3", "code": "stock-changed", "productId": one, "stock": 6},
+            // What is at hand, not what the first line would have left.
+            {"pointer": "/items/3", "code": "stock-changed", "productId": one, "stock": 10},
         ])
     );
     assert_eq!((shop.stock(&one).await, shop.stock(&two).await), (10, 2));
     assert_eq!(shop.events(&one).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_tells_what_is_at_hand_and_how_many_to_order() {
+    let shop = Shop::open();
+    let one = shop.create(json!({"stock": 10})).await.id();
+    let order = json!({"items": [line(&one, -3), line(&one, -8), line(&one, -7), line(&one, -1)]});
+    let answer = shop.post("/stock-adjustments", order).await.expect_problem(409, "insufficient-stock");
+    assert_eq!(answer.body["stock"], 10);
+    let stocks: Vec<_> =
+        answer.body["errors"].as_array().unwrap().iter().map(|error| &error["stock"]).collect();
+    assert_eq!(stocks, [10, 10]);
+    let detail = |at: usize| answer.body["errors"][at]["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail(0).ends_with(
+            "has 10 in stock, 7 after the lines before this one, less than the change takes: order at most 7"
+        ),
+        "{}",
+        detail(0)
+    );
+    assert!(detail(1).ends_with("less than the change takes: wait until there is more"), "{}", detail(1));
+    assert_eq!(
+        answer.body["detail"].as_str().unwrap(),
+        format!("/items/1: {}; nothing was written", detail(0))
+    );
+    // Doing what it says helps.
+    let order = json!({"items": [line(&one, -3), line(&one, -7)]});
+    shop.post("/stock-adjustments", order).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_do() {
+    let shop = Shop::open();
+    let one = shop.create(json!({"stock": 7})).await.id();
+    let absent = "01990000-0000-7000-8000-00000000ffff";
+    let change = |delta: i64, from: i64| json!({"delta": delta, "reason": "other", "changeFrom": from});
+    let full = shop.create(json!({"stock": 999_999_998})).await.id();
+    for (id, body, code, remedy) in [
+        (absent, change(1, 7), "not-found", "list products with GET /products"),
+        (&one, change(-8, 7), "insufficient-stock", "order at most 7"),
+        (&one, change(-1, 6), "stock-changed", "read it again and send the change anew"),
+        (&full, change(5, 999_999_998), "validation-failed", "add at most 2"),
+    ] {
+        let answer = shop.adjust(id, body).await;
+        assert_eq!(answer.code(), code, "{}", answer.text);
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.ends_with(remedy), "{detail}");
+    }
+    let answer = shop.get("/products/1").await.expect_problem(404, "not-found");
+    assert!(answer.body["detail"].as_str().unwrap().ends_with("GET /products"), "{}", answer.text);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 use serde_json::{Map, Value, json};
-use souk_events::schema::{nullable, values, with_optional};
+use souk_events::schema::{described, nullable, values, with_optional};
 
 use super::operation::headers_of;
 use crate::{BODY_LIMIT, Code, FaultCode, FieldError, Problem};
@@ -97,7 +97,7 @@ fn schema(code: Code) -> Value {
         ("requestId", json!({"description": "As in X-Request-Id.", "type": "string"})),
     ];
     let id = ("productId", values::product_id());
-    let stock = ("stock", values::stock());
+    let stock = ("stock", at_hand());
     let errors = ("errors", errors());
     let mut sometimes = Vec::new();
     match code {
@@ -128,6 +128,13 @@ fn schema(code: Code) -> Value {
     with_optional(code.explanation(), &fields, &sometimes)
 }
 
+/// Returns the schema of the stock that a refusal tells.
+fn at_hand() -> Value {
+    let about = "What is at hand: the product's stock as it is, since nothing was written. Not what lines of the same \
+                 order on the same product would have left of it; `detail` tells that.";
+    described(values::stock(), about)
+}
+
 /// Returns the schema of the faults of single fields, or of single lines of an order.
 fn errors() -> Value {
     let codes: Vec<&str> = FaultCode::ALL
@@ -142,7 +149,7 @@ fn errors() -> Value {
             ("code", json!({"description": "What kind of fault.", "enum": codes})),
             ("detail", json!({"description": "What to do.", "type": "string"})),
         ],
-        &[("productId", values::product_id()), ("stock", nullable(values::stock()))],
+        &[("productId", values::product_id()), ("stock", nullable(at_hand()))],
     );
     json!({"description": "Every fault, at once.", "type": "array", "minItems": 1, "items": fault})
 }
@@ -166,13 +173,18 @@ fn example(code: Code) -> Problem {
                 FieldError::new("/price", FaultCode::Range, "must be from 0 to 1000000000"),
                 FieldError::new("/nmae", FaultCode::Unknown, "is unknown; known are name, price"),
             ]),
-        Code::NotFound => problem(&format!("product {PRODUCT_ID} does not exist")).with("productId", PRODUCT_ID),
+        Code::NotFound => problem(&format!("product {PRODUCT_ID} does not exist: list products with GET /products")).with("productId", PRODUCT_ID),
         Code::MethodNotAllowed => problem("PUT is not possible on /products; the Allow header lists what is"),
-        Code::InsufficientStock => problem(&format!("product {PRODUCT_ID} has 2 in stock, less than the change takes"))
+        Code::InsufficientStock => problem(&format!(
+            "product {PRODUCT_ID} has 2 in stock, less than the change takes: order at most 2"
+        ))
             .with("productId", PRODUCT_ID)
             .with("stock", 2),
         Code::StockChanged => {
-            problem(&format!("product {PRODUCT_ID} has 7 in stock, which is not what changeFrom says"))
+            problem(&format!(
+                "product {PRODUCT_ID} has 7 in stock, which is not what changeFrom says: read it again and send the \
+                 change anew"
+            ))
                 .with("productId", PRODUCT_ID)
                 .with("stock", 7)
         }

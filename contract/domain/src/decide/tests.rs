@@ -116,7 +116,7 @@ proptest! {
             Ok(decision) => prop_assert_eq!(decision.write.product().stock.get(), stock + delta),
             Err(rejection) => {
                 prop_assert!(stock + delta < 0);
-                prop_assert_eq!(rejection, Rejection::InsufficientStock { product_id: ID, stock: product.stock });
+                prop_assert_eq!(rejection, Rejection::InsufficientStock { product_id: ID, stock: product.stock, left: product.stock });
             }
         }
     }
@@ -185,7 +185,7 @@ fn too_much_stock_is_refused() {
     let product = created(10);
     assert_eq!(
         decide(Some(&product), &adjust(1_000_000_000, Reason::Restock), &context(1, 5, None)),
-        Err(Rejection::TooMuchStock { product_id: ID, stock: product.stock })
+        Err(Rejection::TooMuchStock { product_id: ID, stock: product.stock, left: product.stock })
     );
 }
 

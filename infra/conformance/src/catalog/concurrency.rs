@@ -78,10 +78,9 @@ pub async fn the_last_piece_is_sold_once<F: Fixture>() {
                 assert_eq!(applied[0].product.stock.get(), 0);
                 sold += 1;
             }
-            Err(ExecuteError::Rejected(refusals)) => assert_eq!(
-                refusals[0].rejection,
-                Rejection::InsufficientStock { product_id: id, stock: make::stock(0) }
-            ),
+            Err(ExecuteError::Rejected(refusals)) => {
+                assert_eq!(refusals[0].rejection, make::insufficient(id, 0, 0));
+            }
             other => panic!("expected a sale or a refusal, got {other:?}"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use souk_domain::{Patch, Rejection, Version};
+use souk_domain::{Patch, Version};
 use souk_ports::{Answer, ExecuteError, Outcome, UnitOfWork};
 
 use crate::{Dice, Fixture, Shop, make, within};
@@ -97,7 +97,7 @@ pub async fn refusals_are_not_stored_under_a_key<F: Fixture>() {
     let shop = Shop::<F>::open().await;
     let id = shop.product("keyed", 1).await;
     let sale = || make::keyed([make::adjust(id, -5)], "patient", 1);
-    let insufficient = Rejection::InsufficientStock { product_id: id, stock: make::stock(1) };
+    let insufficient = make::insufficient(id, 1, 1);
     for _ in 0..2 {
         assert_eq!(shop.refusals(sale()).await[0].rejection, insufficient);
     }

@@ -22,10 +22,7 @@ pub async fn a_unit_is_all_or_nothing<F: Fixture>() {
         .await;
     assert_eq!(refusals.len(), 1);
     assert_eq!(refusals[0].index, 3);
-    assert_eq!(
-        refusals[0].rejection,
-        Rejection::InsufficientStock { product_id: kept, stock: make::stock(7) }
-    );
+    assert_eq!(refusals[0].rejection, make::insufficient(kept, 10, 7));
     assert_eq!(shop.get(kept).await, before_kept);
     assert_eq!(shop.get(doomed).await, before_doomed);
     assert_eq!(shop.find(fresh).await, None);
@@ -81,7 +78,8 @@ pub async fn a_rejected_unit_spoils_no_neighbour<F: Fixture>() {
     assert_eq!(folds.len(), 2 + UNITS * 2 / 3);
 }
 
-/// A refusal names all lines that fail, each judged as if the failed ones before it were not there.
+/// A refusal names all lines that fail, each judged as if the failed ones before it were not there, and tells what is
+/// at hand: as the unit has no effect, the stock before it.
 pub async fn each_failing_line_is_reported<F: Fixture>() {
     let shop = Shop::<F>::open().await;
     let (id, other, absent) = (shop.product("few", 5).await, shop.product("other", 1).await, shop.new_id());
@@ -100,9 +98,9 @@ pub async fn each_failing_line_is_reported<F: Fixture>() {
     assert_eq!(
         told,
         [
-            (1, Rejection::InsufficientStock { product_id: id, stock: make::stock(2) }),
+            (1, make::insufficient(id, 5, 2)),
             (2, Rejection::NotFound { product_id: absent }),
-            (5, Rejection::InsufficientStock { product_id: id, stock: make::stock(0) }),
+            (5, make::insufficient(id, 5, 0)),
             (6, Rejection::AlreadyExists { product_id: other }),
         ]
     );

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use souk_domain::{Product, ProductId};
+use souk_domain::{Product, ProductId, Rejection};
 use souk_ports::{
     Catalog, CatalogRow, ExecuteError, Keeper, Outcome, PortError, ProductPage, ProductQuery, StoreHealth,
     UnitOfWork,
@@ -21,6 +21,9 @@ pub struct LeavesHalves;
 
 /// Tells of the first fault alone.
 pub struct ReportsOneFault;
+
+/// Tells of what the lines before a refused one would have left, though nothing was written.
+pub struct TellsWhatIsLeft;
 
 /// Says that somebody else keeps the products, and lets writes pass.
 pub struct IgnoresTheKeeper;
@@ -46,6 +49,12 @@ impl Lie for ReportsOneFault {
     }
 }
 
+impl Lie for TellsWhatIsLeft {
+    fn catalog(honest: Arc<dyn Catalog>) -> Arc<dyn Catalog> {
+        Arc::new(Lying { honest, how: How::TellsWhatIsLeft })
+    }
+}
+
 impl Lie for IgnoresTheKeeper {
     fn catalog(honest: Arc<dyn Catalog>) -> Arc<dyn Catalog> {
         Arc::new(Lying { honest, how: How::Ignores(Mutex::default()) })
@@ -62,6 +71,7 @@ enum How {
     ForgetsKeys,
     LeavesHalves,
     ReportsOneFault,
+    TellsWhatIsLeft,
     Ignores(Mutex<Keeper>),
     Caches(Mutex<HashMap<ProductId, Option<Product>>>),
 }
@@ -90,11 +100,19 @@ impl Catalog for Lying {
                 }
                 return Ok(Outcome::Applied(all));
             }
-            How::ReportsOneFault | How::Ignores(_) | How::Caches(_) => {}
+            How::ReportsOneFault | How::TellsWhatIsLeft | How::Ignores(_) | How::Caches(_) => {}
         }
         match self.honest.execute(unit).await {
             Err(ExecuteError::Rejected(mut refusals)) if matches!(self.how, How::ReportsOneFault) => {
                 refusals.truncate(1);
+                Err(ExecuteError::Rejected(refusals))
+            }
+            Err(ExecuteError::Rejected(mut refusals)) if matches!(self.how, How::TellsWhatIsLeft) => {
+                for refusal in &mut refusals {
+                    if let Rejection::InsufficientStock { stock, left, .. } = &mut refusal.rejection {
+                        *stock = *left;
+                    }
+                }
                 Err(ExecuteError::Rejected(refusals))
             }
             outcome => outcome,

@@ -50,6 +50,14 @@ struct Undo {
     touched: usize,
 }
 
+impl Undo {
+    /// Returns what was in stock before the unit, of a product that it changed; 0 where it was not there.
+    fn stock_before(&self, id: ProductId) -> Option<Stock> {
+        let (_, before) = self.slots.iter().find(|(changed, _)| *changed == id)?;
+        Some(before.current.as_ref().map_or(Stock::default(), |product| product.stock))
+    }
+}
+
 /// What is the same for every command of a batch.
 pub(crate) struct Moment<'a> {
     pub now: Timestamp,
@@ -190,7 +198,10 @@ impl Rows {
         for (index, command) in commands.iter().enumerate() {
             match self.apply(command, moment, events, &mut undo) {
                 Ok(done) => applied.push(done),
-                Err(rejection) => refusals.push(Refusal { index, rejection }),
+                Err(rejection) => {
+                    let rejection = rejection.at_hand(|id| undo.stock_before(id));
+                    refusals.push(Refusal { index, rejection });
+                }
             }
         }
         if refusals.is_empty() {
