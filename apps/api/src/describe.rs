@@ -279,3 +279,9 @@ pub(crate) fn seller_header() -> Parameter {
     let about = "The seller, where the body does not say; they have to agree where both do.";
     Parameter::header("X-Seller-Id", described(values::seller_id(), about), "seller1")
 }
+
+/// The seller of a change, which never changes.
+pub(crate) fn seller_of_product() -> Parameter {
+    let about = "The product's seller, which cannot be changed: where it is given, here or in the body, it has to be that one.";
+    Parameter::header("X-Seller-Id", described(values::seller_id(), about), "seller1")
+}

@@ -24,10 +24,12 @@ mod request;
 use std::sync::Arc;
 
 use axum::Router;
-use souk_domain::Command;
+use souk_domain::{Asserted, Command, ProductId};
 use souk_http::openapi::Contract;
 use souk_http::{App, Cors, Metrics, Problem, Routes, Service};
 use souk_ports::{Applied, Catalog, Clock, IdGenerator, Outcome, UnitOfWork};
+
+use crate::fields::Unfit;
 
 /// What the service needs.
 pub struct ApiDeps {
@@ -63,6 +65,19 @@ impl Shared {
             Outcome::Applied(applied) => Ok(applied),
             Outcome::Replayed(_) => Err(Problem::internal("replayed without an idempotency key")),
         }
+    }
+
+    /// Returns the problem of a body that changes nothing because it is faulty: with all that the product has against it,
+    /// as far as it can be read.
+    async fn refuse(&self, id: ProductId, unfit: Unfit) -> Problem {
+        let product = match &unfit {
+            Unfit::Faulty(_, asserted) if *asserted != Asserted::default() => {
+                self.catalog.product(id).await.ok().flatten()
+            }
+            // There is nothing to compare.
+            Unfit::Faulty(..) | Unfit::Unreadable(_) => None,
+        };
+        unfit.problem(product.as_ref())
     }
 }
 

@@ -26,7 +26,11 @@ pub(crate) async fn patch_product(
     let id = request::product_id(id)?;
     request::no_query(&parts)?;
     let precondition = etag::if_match(&parts.headers)?;
-    let (patch, asserted) = fields::patch(&body)?;
+    let seller_id = request::seller(&parts.headers)?;
+    let (patch, asserted) = match fields::patch(&body, seller_id) {
+        Ok(change) => change,
+        Err(unfit) => return Err(shared.refuse(id, unfit).await),
+    };
     let applied = shared.change(Command::Patch { id, precondition, patch, asserted }).await?;
     Ok(answer::respond(answer::changed(&applied)))
 }
@@ -34,8 +38,8 @@ pub(crate) async fn patch_product(
 /// Describes the call.
 pub(crate) fn operation() -> Operation {
     Operation::new("patchProduct", describe::PRODUCTS.0, "Changes fields of a product")
-        .describe("A merge patch (RFC 7396): what is not there stays, null clears. Read-only fields may be there when they equal what is there; a patch that changes nothing makes no version and no event.")
-        .parameters([describe::id(), describe::if_match()])
+        .describe("A merge patch (RFC 7396): what is not there stays, null clears. Read-only fields may be there when they equal what is there, and X-Seller-Id stands for `sellerId`; a patch that changes nothing makes no version and no event.")
+        .parameters([describe::id(), describe::if_match(), describe::seller_of_product()])
         .body(describe::JSON, describe::named("ProductPatch"), &[("price", "A new price", json!({"price": 89.5}))])
         .body(MERGE_PATCH, describe::named("ProductPatch"), &[("clear", "No sku", json!({"sku": null}))])
         .answers(

@@ -123,11 +123,7 @@ fn of_rejection(rejection: &Rejection) -> Problem {
             },
         )]),
         Rejection::ReadOnly { fields, .. } => {
-            let fault = |name| {
-                let detail = "is read-only and differs from what is there: leave it out, or read it again";
-                FieldError::new(format!("/{name}"), FaultCode::ReadOnly, detail)
-            };
-            fields::invalid(fields.iter().map(|field| fault(field.name())).collect())
+            fields::invalid(fields.iter().copied().map(fields::read_only).collect())
         }
     };
     members(rejection).into_iter().fold(problem, |problem, (name, value)| problem.with(name, value))

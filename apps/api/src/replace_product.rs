@@ -23,7 +23,11 @@ pub(crate) async fn replace_product(
     let id = request::product_id(id)?;
     request::no_query(&parts)?;
     let precondition = etag::if_match(&parts.headers)?;
-    let (replacement, asserted) = fields::replacement(&body)?;
+    let seller_id = request::seller(&parts.headers)?;
+    let (replacement, asserted) = match fields::replacement(&body, seller_id) {
+        Ok(change) => change,
+        Err(unfit) => return Err(shared.refuse(id, unfit).await),
+    };
     let applied = shared.change(Command::Replace { id, precondition, replacement, asserted }).await?;
     Ok(answer::respond(answer::changed(&applied)))
 }
@@ -31,8 +35,8 @@ pub(crate) async fn replace_product(
 /// Describes the call.
 pub(crate) fn operation() -> Operation {
     Operation::new("replaceProduct", describe::PRODUCTS.0, "Replaces a product")
-        .describe("Everything that can change; what is not there is cleared. Read-only fields may be there when they equal what is there, so that what was read can be sent back. An equal body makes no version and no event.")
-        .parameters([describe::id(), describe::if_match()])
+        .describe("Everything that can change; what is not there is cleared. Read-only fields may be there when they equal what is there, so that what was read can be sent back; X-Seller-Id stands for `sellerId`. An equal body makes no version and no event.")
+        .parameters([describe::id(), describe::if_match(), describe::seller_of_product()])
         .body(describe::JSON, describe::named("ProductReplacement"), &[
             ("least", "Everything else is cleared", json!({"name": "Lantern", "price": 4.25, "stock": 10})),
         ])

@@ -7,7 +7,7 @@ use http::request::Parts;
 use souk_domain::{ProductId, SellerId};
 use souk_http::{Code, Params, Problem};
 
-/// The seller of a create, where the body does not say.
+/// The seller, where the body does not say.
 pub(crate) const X_SELLER_ID: &str = "x-seller-id";
 
 /// The `{id}` of a path, as axum hands it over.

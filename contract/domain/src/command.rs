@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Category, Description, Import, Migration, Name, Price, ProductId, Reference, SellerId, Sku, Stock,
-    Timestamp, Version,
+    Category, Description, Import, Migration, Name, Price, Product, ProductId, Reference, SellerId, Sku,
+    Stock, Timestamp, Version,
 };
 
 /// One change wanted, already checked for everything that does not depend on the stored state.
@@ -143,6 +143,26 @@ pub struct Asserted {
     pub created_at: Option<Timestamp>,
     /// `updatedAt`.
     pub updated_at: Option<Timestamp>,
+}
+
+impl Asserted {
+    /// Returns the fields that do not equal what is there.
+    pub fn differing(&self, product: &Product) -> Vec<Field> {
+        fn differs<T: PartialEq>(asserted: Option<&T>, actual: &T) -> bool {
+            asserted.is_some_and(|value| value != actual)
+        }
+        [
+            (Field::Id, differs(self.id.as_ref(), &product.id)),
+            (Field::SellerId, differs(self.seller_id.as_ref(), &product.seller_id)),
+            (Field::LowStock, differs(self.low_stock.as_ref(), &product.low_stock)),
+            (Field::Version, differs(self.version.as_ref(), &product.version)),
+            (Field::CreatedAt, differs(self.created_at.as_ref(), &product.created_at)),
+            (Field::UpdatedAt, differs(self.updated_at.as_ref(), &product.updated_at)),
+        ]
+        .into_iter()
+        .filter_map(|(field, differs)| differs.then_some(field))
+        .collect()
+    }
 }
 
 /// A read-only field, by its name in JSON.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    Adjustment, Asserted, Cause, Changes, Command, Crossing, Event, EventKind, Field, NewProduct, Patch,
+    Adjustment, Asserted, Cause, Changes, Command, Crossing, Event, EventKind, NewProduct, Patch,
     Precondition, Product, ProductId, Reason, Rejection, Replacement, Stock, Timestamp, Version,
 };
 
@@ -292,20 +292,7 @@ fn apply_patch(product: &mut Product, patch: &Patch) {
 }
 
 fn check_asserted(product: &Product, asserted: &Asserted) -> Result<(), Rejection> {
-    fn differs<T: PartialEq>(asserted: Option<&T>, actual: &T) -> bool {
-        asserted.is_some_and(|value| value != actual)
-    }
-    let fields: Vec<Field> = [
-        (Field::Id, differs(asserted.id.as_ref(), &product.id)),
-        (Field::SellerId, differs(asserted.seller_id.as_ref(), &product.seller_id)),
-        (Field::LowStock, differs(asserted.low_stock.as_ref(), &product.low_stock)),
-        (Field::Version, differs(asserted.version.as_ref(), &product.version)),
-        (Field::CreatedAt, differs(asserted.created_at.as_ref(), &product.created_at)),
-        (Field::UpdatedAt, differs(asserted.updated_at.as_ref(), &product.updated_at)),
-    ]
-    .into_iter()
-    .filter_map(|(field, differs)| differs.then_some(field))
-    .collect();
+    let fields = asserted.differing(product);
     if fields.is_empty() { Ok(()) } else { Err(Rejection::ReadOnly { product_id: product.id, fields }) }
 }
 

@@ -152,6 +152,45 @@ async fn read_only_fields_must_equal_what_is_there() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_and_what_is_read_only_is_told_at_once() {
+    let shop = Shop::open();
+    let path = format!("/products/{}", shop.create(json!({})).await.id());
+    let body = r#"{"name":"","price":-1,"stock":1,"sellerId":"other","version":2,"lowStock":false,"x":1}"#;
+    for method in ["PUT", "PATCH"] {
+        let answer = shop.call(method, &path, &[], body).await.expect_problem(422, "validation-failed");
+        assert_eq!(answer.pointers(), ["/x", "/name", "/price", "/sellerId", "/version"], "{method}");
+        assert_eq!(answer.body["errors"][4]["code"], "read-only");
+        // Of a product that is not there, nothing differs.
+        let absent = "/products/01990000-0000-7000-8000-00000000ffff";
+        let answer = shop.call(method, absent, &[], body).await.expect_problem(422, "validation-failed");
+        assert_eq!(answer.pointers(), ["/x", "/name", "/price"], "{method}");
+    }
+}
+
+#[tokio::test]
+async fn the_header_stands_for_the_seller_of_a_change() {
+    let shop = Shop::open();
+    let created = shop.create(json!({})).await;
+    let path = format!("/products/{}", created.id());
+    let whole = r#"{"name":"New","price":2,"stock":1}"#;
+    for (method, body) in
+        [("PUT", whole), ("PATCH", r#"{"price":3}"#), ("PATCH", r#"{"sellerId":"seller1"}"#)]
+    {
+        shop.call(method, &path, &[("x-seller-id", "seller1")], body).await.expect(200);
+        let other = [("x-seller-id", "other")];
+        let answer = shop.call(method, &path, &other, body).await.expect_problem(422, "validation-failed");
+        assert_eq!(answer.pointers(), ["/sellerId"]);
+        assert!(answer.body["detail"].as_str().unwrap().contains("X-Seller-Id"), "{}", answer.text);
+        let bad = shop.call(method, &path, &[("x-seller-id", "a b")], body).await;
+        bad.expect_problem(400, "malformed-request");
+    }
+    assert_eq!(shop.get(&path).await.body["version"], 3);
+    // Beside other faults it is told with them.
+    let answer = shop.call("PATCH", &path, &[("x-seller-id", "other")], r#"{"price":-1}"#).await;
+    assert_eq!(answer.expect_problem(422, "validation-failed").pointers(), ["/price", "/sellerId"]);
+}
+
+#[tokio::test]
 async fn patch_changes_what_it_names() {
     let shop = Shop::open();
     let created =

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Category, Delta, EventType, Name, Price, SellerId, Sku};
+use crate::{Category, Delta, EventType, Field, Name, Price, SellerId, Sku};
 
 const ID: ProductId = ProductId(Uuid::from_u128(7));
 
