@@ -86,6 +86,8 @@ impl Checkpoints {
         };
         let _ = connection.busy_timeout(Duration::from_secs(5));
         let _ = connection.pragma_update(None, "wal_autocheckpoint", 0);
+        // What is copied is synced before the log is written over.
+        let _ = connection.pragma_update(None, "synchronous", sqlite::Durability::Full.synchronous());
         loop {
             {
                 let mut wanted = self.wanted.lock();

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use souk_ports::{Finding, Findings};
 
 use crate::event_store::AnalyticsDb;
+use crate::search::Coverage;
 use crate::sqlite::{self, Schema};
 use crate::{OpenError, at_rest, search, stored_identity};
 
@@ -47,7 +48,7 @@ pub fn examine(folder: &Path, findings: Findings<'_>) {
         findings(version(&folder.join(file), schema));
         findings(wal(&folder.join(file)));
     }
-    if let Some(finding) = positions(folder) {
+    for finding in [positions(folder), search_index(folder)].into_iter().flatten() {
         findings(finding);
     }
 }
@@ -171,4 +172,30 @@ fn positions(folder: &Path) -> Option<Finding> {
             Finding::fail(NAME, error.to_string(), "restore all files of DATA_DIR from the same copy")
         }
     })
+}
+
+/// Compares the search index with the catalog: one that lost rows but not its position would miss them for good. Nothing
+/// when the files cannot be read.
+fn search_index(folder: &Path) -> Option<Finding> {
+    const NAME: &str = "folder.search";
+    let connection = sqlite::open_reader(&folder.join("souk.db")).ok()?;
+    let index = folder.join("search.db");
+    if !index.is_file() {
+        return None;
+    }
+    sqlite::attach(&connection, &index, "search").ok()?;
+    let Coverage { products, trails, lacking, surplus } = search::coverage(&connection).ok()?;
+    let finding = if trails > 0 {
+        Finding::ok(
+            NAME,
+            format!("{trails} events behind, which it is about to take in, or will at the next start"),
+        )
+    } else if lacking > 0 || surplus > 0 {
+        let detail = format!("it lacks {lacking} of {products} products, and has {surplus} that are gone");
+        let remedy = "stop souk, remove search.db and start souk again: it is built anew from the catalog";
+        Finding::fail(NAME, detail, remedy)
+    } else {
+        Finding::ok(NAME, format!("it has all of {products} products"))
+    };
+    Some(finding.with("trailsEvents", trails).with("lacksProducts", lacking))
 }

@@ -73,6 +73,14 @@ pub enum OpenError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The file system is one on which SQLite keeps no write-ahead log.
+    #[error("{} cannot be kept in WAL mode (SQLite chose '{mode}'): put DATA_DIR on a local disk", path.display())]
+    NoWal {
+        /// The file.
+        path: PathBuf,
+        /// The journal mode instead.
+        mode: String,
+    },
     /// SQLite cannot open the file.
     #[error("{} cannot be opened: {source}{}", path.display(), crate::sqlite::remedy(source))]
     Sqlite {

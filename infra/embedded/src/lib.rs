@@ -21,6 +21,8 @@ mod commit;
 mod committer;
 pub mod doctor;
 mod door;
+#[cfg(test)]
+mod durability;
 mod error;
 mod event_store;
 mod filling;
@@ -60,7 +62,7 @@ pub use crate::moving::{EmbeddedMoveSource, EmbeddedMoveTarget};
 use crate::readers::Readers;
 use crate::retention::Retention;
 use crate::search::Indexer;
-use crate::sqlite::Schema;
+use crate::sqlite::{Durability, Schema};
 
 const SCHEMA: Schema = Schema {
     name: "souk.db",
@@ -139,7 +141,7 @@ impl Embedded {
         let lock = lock(dir)?;
         let path = dir.join("souk.db");
         let error = |e| OpenError::sqlite(&path, e);
-        let connection = sqlite::open_writer(&path, &SCHEMA, "FULL")?;
+        let connection = sqlite::open_writer(&path, &SCHEMA, Durability::Full)?;
         if !config.moving && moving::is_unfinished(&connection).map_err(error)? {
             return Err(OpenError::HalfMoved { path: dir.clone() });
         }

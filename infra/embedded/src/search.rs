@@ -1,6 +1,7 @@
 //! The search index: words of products in a file of its own, fed from the log.
 //!
-//! It trails writes by a tick of [`TICK`]. It can be lost or damaged: it is then rebuilt from the catalog.
+//! It trails writes by a tick of [`TICK`]. Words and position are one transaction: after a power cut, which may take the
+//! last ones, it goes on from the log where it was. It can be lost or damaged: it is then rebuilt from the catalog.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::list::Clauses;
 use crate::log::{self, EmbeddedEventLog};
-use crate::sqlite::{self, Schema};
+use crate::sqlite::{self, Durability, Schema};
 use crate::{OpenError, rows};
 
 pub(crate) const SCHEMA: Schema =
@@ -120,7 +121,7 @@ impl Indexer {
         end: Offset,
     ) -> Result<Self, OpenError> {
         let error = |e| OpenError::sqlite(path, e);
-        let connection = sqlite::open_writer(path, &SCHEMA, "OFF")?;
+        let connection = sqlite::open_writer(path, &SCHEMA, Durability::Normal)?;
         connection.pragma_update(None, "cache_size", -4096).map_err(error)?;
         let meta = |name: &str| -> rusqlite::Result<Option<i64>> {
             connection
@@ -145,6 +146,12 @@ impl Indexer {
         self.next
     }
 
+    /// Lets a test look at the connection that writes.
+    #[cfg(test)]
+    pub(crate) fn with_writer<T>(&self, look: impl FnOnce(&Connection) -> T) -> T {
+        look(&self.connection)
+    }
+
     fn is_behind_the_log(&self) -> rusqlite::Result<bool> {
         let earliest: Option<i64> =
             self.connection.query_row("SELECT min(\"offset\") FROM catalog.events", [], |row| row.get(0))?;
@@ -166,7 +173,7 @@ impl Indexer {
             let mut rows = products.query([])?;
             while let Some(row) = rows.next()? {
                 let (name, sku): (String, Option<String>) = (row.get(1)?, row.get(2)?);
-                let words = tokens([name.as_str()].into_iter().chain(sku.as_deref()));
+                let words = words_of(&name, sku.as_deref());
                 put(&transaction, ProductId(rows::id(row, 0)?), &words)?;
             }
         }
@@ -236,7 +243,7 @@ impl Indexer {
             }
             let words = match event.event_type() {
                 EventType::ProductDeleted => Vec::new(),
-                _ => tokens([product.name.as_str()].into_iter().chain(product.sku.as_ref().map(Sku::as_str))),
+                _ => words_of(product.name.as_str(), product.sku.as_ref().map(Sku::as_str)),
             };
             put(&transaction, product.id, &words)?;
         }
@@ -246,6 +253,52 @@ impl Indexer {
         self.next = next;
         Ok(())
     }
+}
+
+/// How the index compares with the catalog.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Products of the catalog.
+    pub products: i64,
+    /// Events that the index has not come to: with any, the other figures say nothing.
+    pub trails: i64,
+    /// Products with words that the index has not got.
+    pub lacking: i64,
+    /// Products in the index that the catalog has not got.
+    pub surplus: i64,
+}
+
+/// Compares the counts, and row by row only where they differ: a name without a word is in no index. `connection` reads
+/// the catalog, with the index as `search`.
+pub(crate) fn coverage(connection: &Connection) -> rusqlite::Result<Coverage> {
+    // One moment for each file; the index's first, so that the catalog is not the one behind.
+    let transaction = connection.unchecked_transaction()?;
+    let number = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let next = number("SELECT value FROM search.meta WHERE name = 'next'")?;
+    let documents = number("SELECT count(*) FROM search.documents")?;
+    let products = number("SELECT count(*) FROM main.products")?;
+    let end = transaction.query_row("SELECT max(\"offset\") + 1 FROM main.events", [], |row| {
+        Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(next))
+    })?;
+    let (mut absent, mut lacking) = (0, 0);
+    if documents != products {
+        let mut rows = transaction.prepare(
+            "SELECT name, sku FROM main.products WHERE NOT EXISTS \
+             (SELECT 1 FROM search.documents WHERE documents.product = products.id)",
+        )?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let (name, sku): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+            absent += 1;
+            lacking += i64::from(!words_of(&name, sku.as_deref()).is_empty());
+        }
+    }
+    Ok(Coverage { products, trails: (end - next).max(0), lacking, surplus: documents - (products - absent) })
+}
+
+/// Returns the words by which a product is found.
+fn words_of(name: &str, sku: Option<&str>) -> Vec<String> {
+    tokens([name].into_iter().chain(sku))
 }
 
 /// Returns the file that says that the index at `path` is damaged.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use souk_ports::{ErrorKind, PortError};
+use souk_ports::{ErrorKind, PortError, fault};
 
 use crate::{OpenError, at_rest};
 
@@ -18,11 +18,34 @@ pub(crate) struct Schema {
     pub scripts: &'static [&'static str],
 }
 
-/// Opens `path` for writing, creates or migrates it, and switches on WAL.
+/// What a power cut may take of a file in WAL mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Nothing that was committed.
+    Full,
+    /// The last commits, each as a whole: for a file that tells how far it is and catches up from another.
+    Normal,
+}
+
+impl Durability {
+    /// Returns the value of `PRAGMA synchronous`.
+    pub(crate) fn synchronous(self) -> i64 {
+        match self {
+            Self::Normal => 1,
+            Self::Full => 2,
+        }
+    }
+}
+
+/// Opens `path` for writing, creates or migrates it, in WAL mode.
 ///
-/// `synchronous` is `FULL` where an acknowledged write has to survive a power cut, `OFF` where the file can be
-/// rebuilt from others.
-pub(crate) fn open_writer(path: &Path, schema: &Schema, synchronous: &str) -> Result<Connection, OpenError> {
+/// # Errors
+/// [`OpenError`]; `NoWal` where the file system has no WAL: what a power cut leaves is promised of that alone.
+pub(crate) fn open_writer(
+    path: &Path,
+    schema: &Schema,
+    durability: Durability,
+) -> Result<Connection, OpenError> {
     let mut connection = Connection::open(path).map_err(|e| OpenError::sqlite(path, e))?;
     let setup = |connection: &mut Connection| -> rusqlite::Result<i64> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -33,18 +56,23 @@ pub(crate) fn open_writer(path: &Path, schema: &Schema, synchronous: &str) -> Re
     if version > known {
         return Err(OpenError::Newer { path: path.to_owned(), version, known });
     }
-    migrate(&mut connection, schema, version, synchronous).map_err(|e| OpenError::sqlite(path, e))?;
+    let mode = write_ahead(&connection, durability).map_err(|e| OpenError::sqlite(path, e))?;
+    if mode != "wal" {
+        return Err(OpenError::NoWal { path: path.to_owned(), mode });
+    }
+    migrate(&mut connection, schema, version).map_err(|e| OpenError::sqlite(path, e))?;
     Ok(connection)
 }
 
-fn migrate(
-    connection: &mut Connection,
-    schema: &Schema,
-    version: i64,
-    synchronous: &str,
-) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+/// Asks for WAL mode and durability; returns the mode that SQLite chose.
+fn write_ahead(connection: &Connection, durability: Durability) -> rusqlite::Result<String> {
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let synchronous = if fault::planted("write-without-sync") { 0 } else { durability.synchronous() };
     connection.pragma_update(None, "synchronous", synchronous)?;
+    Ok(mode)
+}
+
+fn migrate(connection: &mut Connection, schema: &Schema, version: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     for (done, script) in schema.scripts.iter().enumerate().skip(usize::try_from(version).unwrap_or(0)) {
         let transaction = connection.transaction()?;
@@ -142,5 +170,18 @@ pub(crate) fn cause(error: &rusqlite::Error) -> Option<&'static str> {
             Some("another process holds a lock on the files in DATA_DIR: close it")
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_wal_is_refused() {
+        let nowhere = Schema { name: "memory", scripts: &[] };
+        let error = open_writer(Path::new(":memory:"), &nowhere, Durability::Full).unwrap_err();
+        assert!(matches!(&error, OpenError::NoWal { mode, .. } if mode == "memory"), "{error}");
+        assert!(error.to_string().contains("local disk"), "{error}");
     }
 }

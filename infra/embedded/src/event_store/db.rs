@@ -11,7 +11,7 @@ use souk_ports::{DeadLetter, ErrorKind, LogRecord, Offset, Partition, PortError,
 
 use crate::OpenError;
 use crate::readers::{ReadError, Readers};
-use crate::sqlite::{self, Schema};
+use crate::sqlite::{self, Durability, Schema};
 
 /// The file's schema.
 pub(crate) const SCHEMA: Schema =
@@ -41,7 +41,7 @@ impl AnalyticsDb {
     /// # Errors
     /// [`OpenError`] when the file cannot be opened, or belongs to a newer version.
     pub fn open(path: &Path, max_bytes: Option<u64>) -> Result<Arc<Self>, OpenError> {
-        let connection = sqlite::open_writer(path, &SCHEMA, "FULL")?;
+        let connection = sqlite::open_writer(path, &SCHEMA, Durability::Full)?;
         let setup = || -> rusqlite::Result<()> {
             connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
             connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -76,6 +76,12 @@ impl AnalyticsDb {
             logs: Mutex::default(),
             trouble: Mutex::default(),
         }
+    }
+
+    /// Lets a test look at the connection that writes.
+    #[cfg(test)]
+    pub(crate) fn with_writer<T>(&self, look: impl FnOnce(&Connection) -> T) -> T {
+        look(&self.writer.as_ref().expect("it is open for writing").lock())
     }
 
     /// Refuses positions beyond the log's end: events that come later would be taken for counted ones.

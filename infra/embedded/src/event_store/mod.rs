@@ -37,6 +37,12 @@ impl EmbeddedEventStore {
         Self { db, log: Readers::new(log_path, None), clock, retention }
     }
 
+    /// Returns the file, for a test to look at.
+    #[cfg(test)]
+    pub(crate) fn db(&self) -> &AnalyticsDb {
+        &self.db
+    }
+
     /// Closes idle connections to the log's file and to the store's.
     pub fn close(&self) {
         self.log.close();

@@ -15,6 +15,7 @@ use souk_ports::{
 
 use super::{TABLE, store, stored};
 use crate::filling::{self, Filling};
+use crate::sqlite::Durability;
 use crate::{EmbeddedConfig, OpenError, SCHEMA, identity, lock, rows, set_max_bytes, sqlite};
 
 /// The page cache in KiB: rows come in the order of ids, and most indexes have another.
@@ -38,7 +39,7 @@ impl EmbeddedMoveTarget {
         std::fs::create_dir_all(dir.join("archive")).map_err(|e| OpenError::folder(dir, e))?;
         let lock = lock(dir)?;
         let path = dir.join("souk.db");
-        let connection = sqlite::open_writer(&path, &SCHEMA, "FULL")?;
+        let connection = sqlite::open_writer(&path, &SCHEMA, Durability::Full)?;
         let prepare = || -> rusqlite::Result<LogId> {
             connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
             set_max_bytes(&connection, config.max_bytes)?;
@@ -77,6 +78,12 @@ impl EmbeddedMoveTarget {
             transaction.commit()
         })
         .await
+    }
+
+    /// Lets a test look at the connection that writes.
+    #[cfg(test)]
+    pub(crate) fn with_writer<T>(&self, look: impl FnOnce(&Connection) -> T) -> T {
+        look(&self.connection.lock())
     }
 
     /// Runs `work` where it may take its time.

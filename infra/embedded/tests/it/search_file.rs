@@ -6,7 +6,7 @@ use std::sync::Arc;
 use souk_conformance::{eventually, make};
 use souk_domain::ProductId;
 use souk_embedded::{Embedded, EmbeddedConfig};
-use souk_ports::{IdGenerator, ProductQuery, RandomIds, SystemClock};
+use souk_ports::{Finding, IdGenerator, Level, ProductQuery, RandomIds, SystemClock};
 
 fn open(dir: &Path) -> Embedded {
     Embedded::open(&EmbeddedConfig::new(dir), Arc::new(SystemClock), Arc::new(RandomIds)).unwrap()
@@ -71,6 +71,70 @@ async fn an_index_that_is_ahead_of_an_older_catalog_is_built_anew() {
     create(&embedded, "brandnew").await;
     finds(&embedded, "brandnew").await;
     embedded.close().await;
+}
+
+/// Returns what the doctor finds of the index.
+fn examined(dir: &Path) -> Finding {
+    let mut found = None;
+    souk_embedded::doctor::examine(dir, &mut |finding| {
+        if finding.name == "folder.search" {
+            found = Some(finding);
+        }
+    });
+    found.expect("the doctor looks at the index")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_is_behind_catches_up_from_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, older) = (dir.path().join("search.db"), dir.path().join("search.older"));
+    let embedded = open(dir.path());
+    create(&embedded, "lantern").await;
+    finds(&embedded, "lantern").await;
+    embedded.close().await;
+    // As after a power cut that took its last commits.
+    std::fs::copy(&file, &older).unwrap();
+    let embedded = open(dir.path());
+    create(&embedded, "candle").await;
+    finds(&embedded, "candle").await;
+    embedded.close().await;
+    std::fs::rename(&older, &file).unwrap();
+    let found = examined(dir.path());
+    assert!(found.level == Level::Ok && found.figures.contains(&("trailsEvents", 1)), "{found:?}");
+
+    let embedded = open(dir.path());
+    finds(&embedded, "candle").await;
+    finds(&embedded, "lantern").await;
+    embedded.close().await;
+    let found = examined(dir.path());
+    assert!(found.level == Level::Ok && found.figures.contains(&("trailsEvents", 0)), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_lost_rows_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let embedded = open(dir.path());
+    // A name without a word is in no index, and nothing is amiss.
+    for name in ["lantern", "candle", "\u{2014}"] {
+        create(&embedded, name).await;
+    }
+    finds(&embedded, "candle").await;
+    embedded.close().await;
+    let found = examined(dir.path());
+    assert_eq!((found.level, found.detail.as_str()), (Level::Ok, "it has all of 3 products"));
+
+    let index = rusqlite::Connection::open(dir.path().join("search.db")).unwrap();
+    index.execute_batch("DELETE FROM documents WHERE tokens = ' candle'").unwrap();
+    let found = examined(dir.path());
+    assert_eq!(
+        (found.level, found.detail.as_str()),
+        (Level::Fail, "it lacks 1 of 3 products, and has 0 that are gone")
+    );
+    assert!(found.remedy.unwrap().contains("remove search.db"));
+    index
+        .execute_batch("INSERT INTO documents VALUES (x'00', ' gone'), (x'01', ' gone'), (x'02', ' gone')")
+        .unwrap();
+    assert_eq!(examined(dir.path()).detail, "it lacks 1 of 3 products, and has 3 that are gone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

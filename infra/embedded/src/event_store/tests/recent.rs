@@ -14,7 +14,9 @@ use super::*;
 pub(super) fn write_log(dir: &TempDir, events: &[(i64, u8, u8, u8, i64)]) {
     let schema =
         crate::sqlite::Schema { name: "souk.db", scripts: &[include_str!("../../schema/souk_1.sql")] };
-    let connection = crate::sqlite::open_writer(&dir.path().join("souk.db"), &schema, "OFF").unwrap();
+    let connection =
+        crate::sqlite::open_writer(&dir.path().join("souk.db"), &schema, crate::sqlite::Durability::Normal)
+            .unwrap();
     for (offset, seller, product, event_type, time) in events {
         let id = Uuid::from_u128(u128::from(*product));
         connection
