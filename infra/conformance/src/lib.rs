@@ -212,6 +212,7 @@ macro_rules! archive_promises {
                 archive::objects:
                     an_object_is_never_overwritten,
                     one_of_many_concurrent_creators_makes_the_object,
+                    an_object_of_a_crashed_writer_can_be_adopted,
                     an_object_survives_a_reopen_byte_for_byte,
                     objects_are_listed_by_prefix_and_read_by_range;
             }

@@ -150,6 +150,8 @@ macro_rules! planted_lies {
                     MisordersAggregates, event_store::aggregates::aggregates_come_oldest_bucket_first_then_by_key;
                 overwritten_objects_are_noticed:
                     Overwrites, archive::objects::an_object_is_never_overwritten;
+                an_overwritten_crash_is_noticed:
+                    Overwrites, archive::objects::an_object_of_a_crashed_writer_can_be_adopted;
             }
         }
     };

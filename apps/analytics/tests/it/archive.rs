@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use http::{Method, StatusCode};
-use object_store::{ObjectStore, PutMode};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode};
 use serde_json::{Value, json};
 use souk_analytics::archive::{Span, encode, object_key};
+use souk_aws::{AwsConfig, AwsKeys};
 use souk_conformance::eventually;
-use souk_ports::Clock as _;
+use souk_ports::{Clock as _, IdGenerator as _, RandomIds};
 
 use crate::bed::Bed;
+use crate::faults::FlakyStore;
 
 fn objects(body: &Value) -> &Vec<Value> {
     body["objects"].as_array().unwrap()
@@ -131,9 +135,14 @@ async fn a_commit_that_fails_is_tried_again_without_another_object() {
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn objects_of_a_crashed_writer_are_adopted() {
-    let bed = Bed::new();
+/// Returns every object that the archive lists: key, size, and the tag that another of that key would not have.
+async fn listed(bed: &Bed) -> BTreeSet<(String, u64, Option<String>)> {
+    let listed: Vec<_> = bed.archive.list(Some(&"product-events".into())).try_collect().await.unwrap();
+    listed.into_iter().map(|object| (object.location.to_string(), object.size, object.e_tag)).collect()
+}
+
+/// Has a writer crash between its objects and their position, and the next one come to the same places.
+async fn adopts_what_a_crashed_writer_put(bed: &Bed) {
     bed.log.commits_lost.store(true, Ordering::SeqCst);
     let running = bed.start();
     for _ in 0..2 {
@@ -143,7 +152,7 @@ async fn objects_of_a_crashed_writer_are_adopted() {
     running.crash().await;
     assert_eq!(bed.committed("archive").await, 0, "put, and never committed");
     bed.log.commits_lost.store(false, Ordering::SeqCst);
-    let kept = files(&bed.embedded.archive_dir());
+    let kept = listed(bed).await;
     assert_eq!(kept.len(), 2);
 
     // More came meanwhile: the next run's file is longer than the object that is there, which wins.
@@ -153,10 +162,42 @@ async fn objects_of_a_crashed_writer_are_adopted() {
     assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!(objects(&body).len(), 3, "two adopted, one written: {body}");
     bed.assert_archive_equals_log().await;
-    let now = files(&bed.embedded.archive_dir());
+    let now = listed(bed).await;
     assert!(now.is_superset(&kept) && now.len() == 3, "no object has changed");
     assert_eq!(bed.committed("archive").await, bed.records().await.last().unwrap().offset + 1);
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_of_a_crashed_writer_are_adopted() {
+    let bed = Bed::new();
+    adopts_what_a_crashed_writer_put(&bed).await;
+    assert_eq!(files(&bed.embedded.archive_dir()).len(), 3, "nothing half-written is left either");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_of_a_crashed_writer_are_adopted_on_s3() {
+    let mut bed = Bed::new();
+    let store: Arc<dyn ObjectStore> = souk_aws::archive(&bucket()).await.unwrap();
+    bed.archive = Arc::new(FlakyStore::new(store));
+    adopts_what_a_crashed_writer_put(&bed).await;
+    for (key, ..) in listed(&bed).await {
+        bed.archive.delete(&key.into()).await.unwrap();
+    }
+}
+
+/// Returns a bucket of this test alone, on the server of the environment.
+fn bucket() -> AwsConfig {
+    let env = |name: &str| {
+        std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
+    };
+    let keys = AwsKeys { id: env("MINIO_ACCESS_KEY"), secret: env("MINIO_SECRET_KEY"), token: None };
+    AwsConfig {
+        s3_endpoint: Some(env("MINIO_ENDPOINT")),
+        s3_keys: Some(keys),
+        bucket: format!("souk-test-{}", RandomIds.next_id().simple()),
+        ..AwsConfig::default()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -65,6 +65,27 @@ pub async fn one_of_many_concurrent_creators_makes_the_object<F: Fixture>() {
     }
 }
 
+/// What a crashed writer put, whose place nobody noted, can be adopted: the next one's create is refused, and at once it
+/// can read what is there, from the end on as a Parquet file is, and finds it listed once.
+pub async fn an_object_of_a_crashed_writer_can_be_adopted<F: Fixture>() {
+    let shop = Shop::<F>::open().await;
+    let (name, put) = (path("o=7.parquet"), Bytes::from(vec![b'a'; 70_000]));
+    create(&*shop.fixture.archive(), &name, put.clone()).await.unwrap();
+    let shop = shop.crash().await;
+    // The same again, and what more or less had come by then would have made.
+    for again in [put.clone(), Bytes::from(vec![b'b'; 90_000]), Bytes::from_static(b"b")] {
+        let archive = shop.fixture.archive();
+        let refused = create(&*archive, &name, again).await;
+        assert!(matches!(refused, Err(Error::AlreadyExists { .. })), "{refused:?}");
+        let size = archive.head(&name).await.unwrap().size;
+        assert_eq!(size, put.len() as u64);
+        assert_eq!(archive.get_range(&name, size - 8..size).await.unwrap(), put[put.len() - 8..]);
+        assert_eq!(read(&*archive, &name).await, put);
+        let listed: Vec<_> = archive.list(Some(&Path::from("product-events"))).try_collect().await.unwrap();
+        assert_eq!(listed.iter().map(|object| &object.location).collect::<Vec<_>>(), [&name]);
+    }
+}
+
 /// What was put is there after a crash, to the byte.
 pub async fn an_object_survives_a_reopen_byte_for_byte<F: Fixture>() {
     let shop = Shop::<F>::open().await;
