@@ -10,20 +10,25 @@
 //!   of it: the doctor, the audit and its repair.
 //! - `web`: the dashboard, beside the services and on its own.
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
+//! - `buyers`: many want the last unit; `full_disk`: the catalog's file may not grow any more.
+//! - `revenue`: the sample's figures by the hour, computed from its file alone.
 //! - `verify`: every step of it, on every kind of installation.
 //!
 //! Starting and talking is in `support`.
 
 mod architecture;
+mod buyers;
 mod crash;
 mod docs;
 mod doctor;
+mod full_disk;
 mod help;
 mod migrate;
 mod monolith;
 mod moving;
 mod on_servers;
 mod read_only;
+mod revenue;
 mod services;
 mod services_settings;
 mod settings;

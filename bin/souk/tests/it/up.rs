@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::revenue;
 use crate::support::{EventStream, Souk, Start, eventually, run_souk};
 
 /// The product that the guide creates.
@@ -215,6 +216,10 @@ fn a_load_of_the_sample_is_proven() {
     assert_eq!(first.code, Some(0), "{first:?}");
     assert_eq!(first.json()["faults"], serde_json::json!([]));
     assert_eq!(first.json()["continued"], false);
+    assert_eq!(souk.analytics().post("/archive/flush", "").status, 200, "aggregates have everything");
+    let expected = revenue::of_the_sample();
+    assert!(expected.len() > 100, "the sample has {} hours", expected.len());
+    assert_eq!(revenue::of_analytics(&mut souk.analytics()), expected, "to the penny");
     let again = run_souk(folder.path(), &args, &[]);
     assert_eq!(again.code, Some(0), "{again:?}");
     assert_eq!(again.json()["continued"], true);
