@@ -268,7 +268,9 @@ pub(super) fn flush_operation() -> Operation {
         json!({"description": "What was written.", "type": "array", "items": reference("ArchivedObject")});
     Operation::new("flushArchive", TAG.0, "Archives everything now")
         .describe(
-            "Takes in all that was committed before the call and closes open files. For drills and tests.",
+            "Takes in all that was committed before the call and closes open files. For drills and tests. Everything is \
+             archived then; recent events and aggregates are waited for a while, and `GET /progress` tells whether they have \
+             come to it.",
         )
         .answers(Answer::new(200, "It is archived").never_kept().json(
             object("What was written.", &[("objects", objects)]),
