@@ -194,11 +194,13 @@ impl<'a> Side<'a> {
 /// What of a product is compared: after a cut-over not what the source has no column for.
 pub(crate) fn of_product(product: &Product, judge: &Judge, query: &SourceQuery) -> Compared {
     let mut compared = Compared::of(product, query.created_at.is_some());
-    compared.forget(judge.unmapped());
+    compared.forget(&judge.unmapped(product.id));
     compared
 }
 
 pub(crate) fn of_import(import: souk_domain::Import) -> (ProductId, Compared) {
-    let souk_domain::Import { id, seller_id, fields, created_at, .. } = import;
-    (id, Compared { seller_id, fields, created_at })
+    let souk_domain::Import { id, seller_id, fields, unmapped, created_at, .. } = import;
+    let mut compared = Compared { seller_id, fields, created_at };
+    compared.forget(&unmapped);
+    (id, compared)
 }

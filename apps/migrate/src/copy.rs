@@ -219,9 +219,9 @@ async fn since(
     copied: &mut Copied,
 ) -> Result<HashSet<ProductId>, MigrateError> {
     let mut gone: HashSet<ProductId> = left.iter().map(|difference| difference.id).collect();
-    // What was gone may have come back, where ids are keys.
+    // What was gone may have come back, where ids tell keys.
     let keys: Vec<String> =
-        left.iter().map(|it| it.key.clone().unwrap_or_else(|| it.id.to_string())).collect();
+        left.iter().filter_map(|it| it.key.clone().or_else(|| judge.key(it.id))).collect();
     let mut wanted: Vec<(ProductId, ProductDigest)> = Vec::with_capacity(keys.len());
     for keys in keys.chunks(crate::rows::PAGE) {
         let imports = judged(judge, deps.source.rows(query, keys).await?, copied)?;

@@ -1,6 +1,6 @@
 //! The mapping the other way round: which columns of the old table a product is written to.
 
-use souk_ports::{BackColumn, KeyType, SourceRow, SourceTable};
+use souk_ports::{BackColumn, BackKeys, KeyColumn, KeyType, SourceRow, SourceTable};
 
 use crate::columns::FirstTable;
 use crate::{Mapping, MigrateError};
@@ -17,25 +17,32 @@ pub(crate) const ALL: u32 = u32::MAX >> 1;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inverse {
     pub columns: Vec<BackColumn>,
+    pub keys: BackKeys,
+    /// Whether a product that is created in souk can get a row.
+    pub adds_rows: bool,
+    /// Fields that are read from the key: once a row is there, they cannot be written.
+    pub in_key: u32,
 }
 
 impl Inverse {
-    /// Turns a mapping round; `tables` are the source's.
+    /// Turns a mapping round; `tables` are the source's, `column` that of the key.
     ///
     /// # Errors
     /// `Found` naming what cannot be turned round, and the remedy.
-    pub fn of(mapping: &Mapping, key: &KeyType, tables: &[SourceTable]) -> Result<Self, MigrateError> {
+    pub fn of(
+        mapping: &Mapping,
+        key: &KeyType,
+        column: Option<&KeyColumn>,
+        tables: &[SourceTable],
+    ) -> Result<Self, MigrateError> {
         let found = |what: String| {
             MigrateError::Found(format!("{what}; --one-way gives the way back up, and rollback with it"))
         };
         let first = FirstTable::of(&mapping.from)
             .ok_or_else(|| found(format!("`{}` is no table that souk could write back to", mapping.from)))?;
-        if !key.is_uuid || first.column(&mapping.key).is_none() {
-            return Err(found(format!(
-                "souk cannot write back to a table whose key is {} ({}): products that are created in souk have UUIDs",
-                mapping.key, key.name
-            )));
-        }
+        let (key_name, own) = key_of(mapping, key, column, &first).map_err(found)?;
+        let new = own.as_ref().and_then(|_| mapping.back.get(&key_name).cloned());
+        let adds_rows = own.is_none_or(|own| own.gives) || new.is_some();
         let table = tables.iter().find(|table| is_called(table, &first.name));
         let data_type = |column: &str| {
             let known = table.and_then(|table| table.columns.iter().find(|it| it.name == column));
@@ -47,7 +54,9 @@ impl Inverse {
             })?;
             Ok::<_, MigrateError>(BackColumn { value: format!("({value})::{data_type}"), name, of })
         };
-        let mut columns = Vec::new();
+        let (mut columns, mut in_key) = (Vec::new(), 0);
+        let others: Vec<(&String, &String)> =
+            mapping.back.iter().filter(|(name, _)| **name != key_name).collect();
         for (field, expression) in &mapping.fields {
             // When a row was created never changes; when it changed last is written with whatever changed.
             let of = match &**field {
@@ -57,6 +66,7 @@ impl Inverse {
             };
             let value = format!("p.{}", field.to_lowercase());
             match first.column(expression) {
+                Some(name) if name == key_name => in_key |= of,
                 Some(name) if !mapping.back.contains_key(&name) => {
                     // A column that two fields are read from is written once.
                     match columns.iter_mut().find(|known: &&mut BackColumn| known.name == name) {
@@ -65,7 +75,8 @@ impl Inverse {
                     }
                 }
                 Some(_) => {}
-                None if mapping.back.values().any(|back| mentions(back, &value)) => {}
+                None if others.iter().any(|(_, back)| mentions(back, &value)) => {}
+                None if new.as_ref().is_some_and(|new| mentions(new, &value)) => in_key |= of,
                 None if ["createdAt", "updatedAt"].contains(&&**field) => {}
                 None => {
                     return Err(found(format!(
@@ -76,11 +87,47 @@ impl Inverse {
                 }
             }
         }
-        for (name, value) in &mapping.back {
+        for (name, value) in others {
             columns.push(column(name.clone(), value, ALL)?);
         }
-        Ok(Self { columns })
+        let keys = match own {
+            Some(own) => BackKeys::Own { data_type: own.data_type.clone(), new },
+            None => BackKeys::Ids,
+        };
+        Ok(Self { columns, keys, adds_rows, in_key })
     }
+}
+
+/// Finds the key's column, and what it is where keys are no UUIDs.
+///
+/// # Errors
+/// Why rows cannot be found by it.
+fn key_of<'a>(
+    mapping: &Mapping,
+    key: &KeyType,
+    column: Option<&'a KeyColumn>,
+    first: &FirstTable,
+) -> Result<(String, Option<&'a KeyColumn>), String> {
+    let no_column =
+        || format!("souk cannot write back to a table by `{}`, which is no column of it", mapping.key);
+    let name = first.column(&mapping.key).ok_or_else(no_column)?;
+    if key.is_uuid {
+        return match mapping.back.contains_key(&name) {
+            true => Err(format!(
+                "[back] has {name}: keys that are UUIDs are the products' ids, leave the line out"
+            )),
+            false => Ok((name, None)),
+        };
+    }
+    let column = column.ok_or_else(no_column)?;
+    // As a text it is what it was; any other cast may make one key of two.
+    if key.name != column.type_name && key.name != "text" {
+        return Err(format!(
+            "souk cannot write back to a table by `{}`: give the key in the mapping without a cast",
+            mapping.key
+        ));
+    }
+    Ok((name, Some(column)))
 }
 
 fn mentions(expression: &str, value: &str) -> bool {
@@ -131,7 +178,7 @@ mod tests {
             ("created", "timestamp without time zone"),
         ];
         let tables = [table("products", &columns, &["id"])];
-        Inverse::of(&mapping(fields), &KeyType { name: "uuid".into(), is_uuid: true }, &tables)
+        Inverse::of(&mapping(fields), &KeyType { name: "uuid".into(), is_uuid: true }, None, &tables)
     }
 
     #[test]
@@ -157,10 +204,40 @@ mod tests {
         assert!(inverse(&gone).unwrap_err().to_string().contains("no column sents"));
     }
 
-    #[test]
-    fn keys_that_are_no_uuids_have_no_way_back() {
+    fn by_number(fields: &str, gives: bool) -> Result<Inverse, MigrateError> {
+        let columns = [("id", "integer"), ("seller", "text"), ("name", "text"), ("qty", "integer")];
+        let tables = [table("products", &columns, &["id"])];
         let key = KeyType { name: "int4".into(), is_uuid: false };
-        let error = Inverse::of(&mapping(&format!("{PLAIN}price = \"t.price\"\n")), &key, &[]).unwrap_err();
-        assert!(error.to_string().contains("--one-way"), "{error}");
+        let column = KeyColumn { type_name: "int4".into(), data_type: "integer".into(), gives };
+        let fields =
+            format!("{}price = \"t.qty\"\n{fields}", PLAIN.replace("createdAt = \"t.created\"\n", ""));
+        Inverse::of(&mapping(&fields), &key, Some(&column), &tables)
+    }
+
+    #[test]
+    fn a_key_of_the_tables_own_is_given_by_it_or_by_a_line() {
+        let given = by_number("sku = \"t.id::text\"\n", true).unwrap();
+        assert_eq!(given.keys, BackKeys::Own { data_type: "integer".into(), new: None });
+        assert!(given.adds_rows && given.columns.iter().all(|column| column.name != "id"));
+        assert_eq!(given.in_key, bit("sku"));
+        assert!(!by_number("", false).unwrap().adds_rows);
+        let line = by_number("sku = \"lpad(t.id::text, 8)\"\n[back]\nid = \"p.sku\"\n", false).unwrap();
+        assert_eq!(line.keys, BackKeys::Own { data_type: "integer".into(), new: Some("p.sku".into()) });
+        assert!(line.adds_rows && line.columns.iter().all(|column| column.name != "id"));
+        assert_eq!(line.in_key, bit("sku"));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_found_by_their_key_have_no_way_back() {
+        let fields = format!("{PLAIN}price = \"t.price\"\n");
+        let number = KeyType { name: "int4".into(), is_uuid: false };
+        let text =
+            KeyColumn { type_name: "varchar".into(), data_type: "character varying".into(), gives: false };
+        for column in [None, Some(&text)] {
+            let error = Inverse::of(&mapping(&fields), &number, column, &[]).unwrap_err().to_string();
+            assert!(error.contains("`t.id`") && error.contains("--one-way"), "{error}");
+        }
+        let error = inverse(&format!("{fields}[back]\nid = \"p.sku\"\n")).unwrap_err().to_string();
+        assert!(error.contains("leave the line out"), "{error}");
     }
 }

@@ -3,17 +3,22 @@
 //! The verdict depends on the row alone, so that a comparison repeats what the copy decided.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use souk_domain::{
     Category, Description, Import, Migration, Name, OptionalField, Phase, Price, ProductId, Reference,
     Replacement, SellerId, Sku, Stock,
 };
-use souk_ports::{SellersSku, SourceRow};
+use souk_ports::{GivenKey, SellersSku, SourceRow};
 use uuid::Uuid;
 
 use crate::decimal::{Scaled, scaled};
 use crate::policy::{Fault, FaultKind, Policy};
+
+mod given;
+
+use given::GivenKeys;
 
 /// What becomes of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +44,10 @@ pub(crate) struct Judge {
     /// What it has no fields for.
     unmapped: Vec<OptionalField>,
     lenient: bool,
+    /// Keys that are no UUIDs and whose products were created in souk.
+    given: Arc<GivenKeys>,
+    /// Whether the key is the sku, too.
+    key_is_sku: bool,
 }
 
 /// How keys become ids.
@@ -79,6 +88,23 @@ impl Judge {
             has_created_at: true,
             unmapped: Vec::new(),
             lenient: false,
+            given: Arc::default(),
+            key_is_sku: false,
+        }
+    }
+
+    /// Takes in whether the key is the sku, too.
+    pub fn with_key_as_sku(mut self, is_so: bool) -> Self {
+        self.key_is_sku = is_so;
+        self
+    }
+
+    /// Takes in keys of rows that souk added: they are those products'.
+    pub fn give(&mut self, keys: impl IntoIterator<Item = GivenKey>) {
+        let mut keys = keys.into_iter().peekable();
+        if keys.peek().is_some() {
+            let given = Arc::make_mut(&mut self.given);
+            keys.for_each(|key| given.add(key));
         }
     }
 
@@ -149,9 +175,19 @@ impl Judge {
         self.lenient
     }
 
-    /// Returns the fields that the source does not have.
-    pub fn unmapped(&self) -> &[OptionalField] {
-        &self.unmapped
+    /// Returns the fields of a product that the source does not have. A product that was created in souk has a sku of its own
+    /// or none, and the key that the table gave is not it.
+    pub fn unmapped(&self, id: ProductId) -> Vec<OptionalField> {
+        let mut unmapped = self.unmapped.clone();
+        if self.key_is_sku && self.given.key(id).is_some() {
+            unmapped.push(OptionalField::Sku);
+        }
+        unmapped
+    }
+
+    /// Whether keys are the products' ids.
+    pub fn keeps_ids(&self) -> bool {
+        matches!(self.ids, Ids::Kept)
     }
 
     /// Returns the id of the product with a key; `None` when there is no key.
@@ -159,7 +195,18 @@ impl Judge {
         match self.ids {
             _ if key.is_empty() => None,
             Ids::Kept => Uuid::parse_str(key).ok().map(ProductId),
-            Ids::Derived(namespace) => Some(ProductId(Uuid::new_v5(&namespace, key.as_bytes()))),
+            Ids::Derived(namespace) => {
+                let derived = || ProductId(Uuid::new_v5(&namespace, key.as_bytes()));
+                Some(self.given.id(key).unwrap_or_else(derived))
+            }
+        }
+    }
+
+    /// Returns the key of a product where it is known without looking at the table: an id that is one, or one that was given.
+    pub fn key(&self, id: ProductId) -> Option<String> {
+        match self.ids {
+            Ids::Kept => Some(id.to_string()),
+            Ids::Derived(_) => self.given.key(id).map(str::to_owned),
         }
     }
 
@@ -177,9 +224,10 @@ impl Judge {
         if id.is_none() {
             faults.add(FaultKind::KeyMissing, None);
         }
+        let id = id.unwrap_or(ProductId(Uuid::nil()));
         let seller = seller_id(seller, &mut faults);
         let import = Import {
-            id: id.unwrap_or(ProductId(Uuid::nil())),
+            id,
             fields: Replacement {
                 sku: self.code(&seller, sku, &mut faults),
                 name: self::name(name, &row.key, &mut faults),
@@ -190,7 +238,7 @@ impl Judge {
                 low_stock_threshold: self::threshold(threshold, &mut faults),
             },
             seller_id: seller,
-            unmapped: self.unmapped.clone(),
+            unmapped: self.unmapped(id),
             // Null, where others have a time: always the same, so that a comparison finds it again.
             created_at: self.has_created_at.then(|| row.created_at.unwrap_or_default()),
             updated_at: row.updated_at,

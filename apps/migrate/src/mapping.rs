@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use souk_domain::Reference;
 use souk_ports::{KeyType, SourceQuery, SourceRow};
 
+use crate::columns::FirstTable;
 use crate::error::MigrateError;
 use crate::judge::Judge;
 use crate::policy::{FaultKind, Policy};
@@ -27,7 +28,8 @@ pub struct Mapping {
     /// What is done about each kind of fault.
     #[serde(default)]
     pub policies: BTreeMap<FaultKind, Policy>,
-    /// After a cut-over: columns of the old table that no field is, each with an SQL expression over the product `p`.
+    /// After a cut-over: columns of the old table that no field is, each with an SQL expression over the product `p`. The key's
+    /// own is for rows of products that are created in souk.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub back: BTreeMap<String, String>,
 }
@@ -111,6 +113,13 @@ impl Mapping {
         Judge::new(&name, key.is_uuid, self.policies.clone())
             .with_created_at(self.fields.contains_key("createdAt"))
             .with_mapped(|field| self.fields.contains_key(field))
+            .with_key_as_sku(self.key_is_sku())
+    }
+
+    /// Whether the sku is the key's column and nothing else, with a cast or without.
+    fn key_is_sku(&self) -> bool {
+        let column = |expression| FirstTable::of(&self.from)?.column(expression);
+        self.fields.get("sku").and_then(|sku| column(sku)).is_some_and(|sku| column(&self.key) == Some(sku))
     }
 
     /// Returns the same text for the same mapping, however its file is written.

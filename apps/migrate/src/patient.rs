@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use souk_ports::{
-    KeyType, LockHolder, PortError, RowCount, SellersSku, SharedSkus, Source, SourceIdentity, SourceQuery,
-    SourceRow, SourceTable, TableName,
+    GivenKey, KeyType, LockHolder, PortError, RowCount, SellersSku, SharedSkus, Source, SourceIdentity,
+    SourceQuery, SourceRow, SourceTable, TableName,
 };
 
 use crate::record::Waiting;
@@ -113,6 +113,10 @@ impl Source for Patient {
 
     async fn tables_of(&self, query: &SourceQuery) -> Result<Vec<TableName>, PortError> {
         self.patiently(|| self.source.tables_of(query)).await
+    }
+
+    async fn given_keys(&self, table: &str) -> Result<Vec<GivenKey>, PortError> {
+        self.patiently(|| self.source.given_keys(table)).await
     }
 
     async fn lock(&self) -> Result<bool, PortError> {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use souk_domain::{Phase, Timestamp};
 use souk_ports::{Source, SourceQuery};
 
+use crate::columns::FirstTable;
 use crate::judge::{Judge, Verdict};
 use crate::policy::{Fault, FaultKind, Policy};
 use crate::record::Folder;
@@ -87,7 +88,11 @@ pub(crate) async fn judge(
             shared.count
         )));
     }
-    Ok((mapping.judge(&key).with_shared(shared.examples), query))
+    let mut judge = mapping.judge(&key).with_shared(shared.examples);
+    if let Some(table) = FirstTable::of(&mapping.from).filter(|_| !judge.keeps_ids()) {
+        judge.give(source.given_keys(&table.name).await?);
+    }
+    Ok((judge, query))
 }
 
 /// Judges every row, and writes a report of those with faults into the folder. How long a copy takes is told from how long

@@ -13,6 +13,12 @@ pub(crate) const PAGE: usize = 4_096;
 
 type Fetch<T> = JoinHandle<Result<Vec<T>, PortError>>;
 
+/// The same rows, of which nothing but the key is read.
+pub(crate) fn keys_alone(query: &SourceQuery) -> SourceQuery {
+    let fields = [const { None }; SourceRow::FIELDS.len()];
+    SourceQuery { fields, created_at: None, updated_at: None, ..query.clone() }
+}
+
 /// The source's rows in the key's order.
 pub(crate) struct SourceRows {
     source: Arc<dyn Source>,

@@ -86,6 +86,29 @@ impl Way<'_> {
         Ok(tables)
     }
 
+    /// Says why products that are created in souk after a cut-over get no row in the old table; `None` when they do.
+    ///
+    /// # Errors
+    /// As a cut-over that is not one-way.
+    pub async fn gives_no_keys(&self) -> Result<Option<String>, MigrateError> {
+        let inverse = backward::inverse(self).await?;
+        Ok((!inverse.adds_rows).then(|| self.gets_no_row()))
+    }
+
+    fn gets_no_row(&self) -> String {
+        format!(
+            "the table gives no keys, and [back] of the mapping has no line that makes {} of a product, such as {} = \"p.sku\"",
+            self.mapping.key,
+            self.mapping.key.rsplit('.').next().unwrap_or_default()
+        )
+    }
+
+    /// Tells whether souk has added rows to the table whose products only the source knows.
+    async fn has_added_rows(&self) -> Result<bool, MigrateError> {
+        let Some(table) = FirstTable::of(&self.mapping.from) else { return Ok(false) };
+        Ok(!self.deps.source.given_keys(&table.name).await?.is_empty())
+    }
+
     /// Every table that the mapping reads, the one that products are written back to first.
     async fn tables(&self) -> Result<Vec<TableName>, MigrateError> {
         let first = self.table().await?.table();

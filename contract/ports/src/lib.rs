@@ -39,7 +39,9 @@ pub use event_store::{
 pub use finding::{Finding, Findings, Level, clock_skew};
 pub use keeper::{KEPT_ELSEWHERE, Keeper};
 pub use moving::{Holds, Milestone, MoveSource, MoveTarget, MovedEvent, StoredAnswer};
-pub use outpost::{BackColumn, BackRow, BackWriting, Capture, Changes, OldTable, WayBack};
+pub use outpost::{
+    BackColumn, BackKeys, BackRow, BackWriting, Capture, Changes, GivenKey, KeyColumn, OldTable, WayBack,
+};
 pub use source::{
     KeyType, LockHolder, RowCount, SellersSku, SharedSkus, Source, SourceColumn, SourceIdentity, SourceQuery,
     SourceRow, SourceTable, TableName,

@@ -69,16 +69,21 @@ pub trait WayBack: Send + Sync {
     /// Names what speaks against writing the table: rights that are missing, columns that want a value and get none.
     async fn obstacles(&self, table: &OldTable, columns: &[BackColumn]) -> Result<Vec<String>, PortError>;
 
+    /// Tells what the key's column is; `None` when the table has none of that name.
+    async fn key_column(&self, table: &OldTable) -> Result<Option<KeyColumn>, PortError>;
+
     /// Returns the position that was written last; `None` when nothing was.
     async fn back_position(&self) -> Result<Option<String>, PortError>;
 
-    /// Writes rows, and the position that they stand for.
+    /// Writes rows, and the position that they stand for. Returns the keys of rows that were added without one: each is
+    /// remembered in the same transaction, for [`crate::Source::given_keys`]. A product that has such a key already is not
+    /// added again, whoever knows of it: its row is changed, and the key told once more.
     ///
     /// # Errors
     /// `InvalidData` with the database's own words when it does not take a row.
-    async fn write(&self, writing: &BackWriting<'_>, position: &str) -> Result<(), PortError>;
+    async fn write(&self, writing: &BackWriting<'_>, position: &str) -> Result<Vec<GivenKey>, PortError>;
 
-    /// Removes everything that souk has there, capture and fence included; nothing there is no fault.
+    /// Removes everything that souk has there, capture, fence and given keys included; nothing there is no fault.
     async fn remove(&self) -> Result<(), PortError>;
 }
 
@@ -128,22 +133,60 @@ pub struct BackColumn {
     pub of: u32,
 }
 
+/// What the key's column of a table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyColumn {
+    /// Its type's name, as [`crate::KeyType::name`] has it; of a domain, the type that it is over.
+    pub type_name: String,
+    /// The type in SQL, without a length.
+    pub data_type: String,
+    /// Whether the table gives a key to a row that comes without: by a default or an identity.
+    pub gives: bool,
+}
+
+/// What keys of the table are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackKeys {
+    /// The products' ids.
+    Ids,
+    /// Values of the table's own.
+    Own {
+        /// Their type in SQL, without a length.
+        data_type: String,
+        /// Of a row that is added, an SQL expression over the product `p`; `None`: the table gives it.
+        new: Option<String>,
+    },
+}
+
+/// The key of a row that was added for a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenKey {
+    /// The product.
+    pub id: ProductId,
+    /// The key.
+    pub key: String,
+}
+
 /// Rows to write.
 #[derive(Debug)]
 pub struct BackWriting<'a> {
-    /// The table; its keys are the products' ids.
+    /// The table.
     pub table: &'a OldTable,
+    /// What its keys are.
+    pub keys: &'a BackKeys,
     /// Its columns, without the key.
     pub columns: &'a [BackColumn],
     /// Rows that come or change.
     pub put: &'a [BackRow],
-    /// Rows that go.
-    pub delete: &'a [ProductId],
+    /// Keys of the rows that go.
+    pub delete: &'a [String],
 }
 
 /// A row as it is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackRow {
+    /// Its key, where keys are the table's own; `None`: it is to be added, and gets one.
+    pub key: Option<String>,
     /// The product.
     pub product: Product,
     /// The fields that differ from the row that is there; other columns of such a row stay as they are.

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use souk_domain::Timestamp;
 
-use crate::PortError;
+use crate::{GivenKey, PortError};
 
 /// A database of another system.
 ///
@@ -53,6 +53,10 @@ pub trait Source: Send + Sync {
 
     /// Returns the tables that a query reads, those behind views and partitions included.
     async fn tables_of(&self, query: &SourceQuery) -> Result<Vec<TableName>, PortError>;
+
+    /// Returns the keys of rows of `table` that [`crate::WayBack::write`] added without one, and whose they are; none where it
+    /// never did.
+    async fn given_keys(&self, table: &str) -> Result<Vec<GivenKey>, PortError>;
 
     /// Takes the lock of operators for as long as this source is open; `false` when another one has it.
     async fn lock(&self) -> Result<bool, PortError>;

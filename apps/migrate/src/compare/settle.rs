@@ -26,11 +26,8 @@ pub(crate) async fn settle(
 ) -> Result<Vec<Difference>, MigrateError> {
     let mut differences = Vec::new();
     for suspects in suspects.chunks(BATCH) {
-        // An id that is a key may have come back.
-        let key = |(id, key): &(ProductId, Option<String>)| {
-            let same = id.to_string();
-            key.clone().or_else(|| (judge.id(&same) == Some(*id)).then_some(same))
-        };
+        // A row that was not there may have come back, or have been added meanwhile.
+        let key = |(id, key): &(ProductId, Option<String>)| key.clone().or_else(|| judge.key(*id));
         let keys: Vec<String> = suspects.iter().filter_map(key).collect();
         let mut there: HashMap<ProductId, (String, Compared)> = HashMap::new();
         let mut unjudged: HashSet<ProductId> = HashSet::new();

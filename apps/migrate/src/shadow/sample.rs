@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use souk_ports::{Source, SourceQuery, SourceRow};
+use souk_ports::{Source, SourceQuery};
 
-use crate::rows::SourceRows;
+use crate::rows::{SourceRows, keys_alone};
 use crate::{MigrateError, Progress};
 
 /// Keys that are kept; more would tell no more.
@@ -17,13 +17,7 @@ pub async fn keys(
     wanted: u64,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Vec<String>, MigrateError> {
-    // Keys alone are read.
-    let query = SourceQuery {
-        fields: [const { None }; SourceRow::FIELDS.len()],
-        created_at: None,
-        updated_at: None,
-        ..query.clone()
-    };
+    let query = keys_alone(query);
     let count = source.count(&query).await?;
     let total = count.rows.saturating_sub(count.without_key);
     let step = total.div_ceil(wanted.clamp(1, MOST)).max(1);

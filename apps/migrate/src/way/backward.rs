@@ -2,29 +2,29 @@
 //!
 //! The log tells which products changed; they are written as they stand in the catalog, in one transaction with the position in
 //! the log, which therefore lies in the source. What is told twice is written once: a row that is right already is left
-//! alone, and of one that is not, the columns that differ are written.
+//! alone, and of one that is not, the columns that differ are written. Where keys are no ids, a row that is added gets one of the
+//! table's, and whose it is is written with it: nobody could tell afterwards.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use souk_domain::{Phase, Product, ProductId};
-use souk_ports::{
-    BackRow, BackWriting, ErrorKind, LogRecord, OldTable, PartitionBounds, SourceQuery, Tail, fault,
-};
-use tokio::task::JoinSet;
+use souk_domain::ProductId;
+use souk_ports::{LogRecord, OldTable, PartitionBounds, SourceQuery, Tail, fault};
 
 use super::rolling::Rolling;
 use super::state::Pace;
 use super::{BackRecord, DifferencesRecord, Direction, Following, Way};
-use crate::compare::{Difference, Suspect, of_import, of_product, settle};
-use crate::inverse::{ALL, Inverse, bit};
-use crate::judge::{Judge, Verdict};
+use crate::compare::{Difference, Suspect, settle};
+use crate::inverse::Inverse;
+use crate::judge::Judge;
 use crate::{MigrateError, compare};
 
-/// Products looked up at once.
-const BATCH: usize = 500;
+mod keys;
+mod write;
+
+use keys::RowKeys;
+
 /// How long the next record is waited for before the record is brought up to date.
 const IDLE: Duration = Duration::from_millis(200);
 /// Looks without a record after which there is none.
@@ -64,7 +64,13 @@ impl Position {
 /// Makes the mapping's inverse.
 pub(super) async fn inverse(way: &Way<'_>) -> Result<Inverse, MigrateError> {
     let key = way.deps.source.check(&way.mapping.query()).await?;
-    Inverse::of(way.mapping, &key, &way.deps.source.tables().await?)
+    let column = match way.table().await {
+        Ok(table) => way.old.key_column(&table).await?,
+        // What cannot be turned round says so itself.
+        Err(MigrateError::Found(_)) => None,
+        Err(error) => return Err(error),
+    };
+    Inverse::of(way.mapping, &key, column.as_ref(), &way.deps.source.tables().await?)
 }
 
 /// Follows souk.
@@ -74,6 +80,7 @@ pub(super) struct Backward<'a> {
     inverse: Inverse,
     judge: Judge,
     query: SourceQuery,
+    keys: RowKeys,
     position: Position,
     tail: Option<Box<dyn Tail>>,
     /// Looks since the last record.
@@ -88,6 +95,7 @@ impl<'a> Backward<'a> {
     pub async fn begin(way: &'a Way<'a>) -> Result<Self, MigrateError> {
         let (judge, query) = crate::plan::judge(&way.deps.source, way.mapping).await?;
         let (table, inverse) = (way.table().await?, inverse(way).await?);
+        let keys = RowKeys::read(&way.deps.source, &query, &judge).await?;
         let record = way.folder.record()?;
         let known = way.old.back_position().await?.and_then(|text| serde_json::from_str(&text).ok());
         let now = Position::end(way).await?;
@@ -101,6 +109,7 @@ impl<'a> Backward<'a> {
             inverse,
             judge,
             query,
+            keys,
             position,
             tail: None,
             quiet: 0,
@@ -129,6 +138,11 @@ impl<'a> Backward<'a> {
         Following { direction: Direction::Back, pace, differences }
     }
 
+    /// Returns what judges rows, those that were added just now included.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
     /// Notes that a side cannot be reached.
     pub fn away(&mut self, why: &str) {
         self.pace.away = Some(why.to_owned());
@@ -140,6 +154,10 @@ impl<'a> Backward<'a> {
     /// Writes back what changed since the last look; waits a moment for the next change.
     pub async fn look(&mut self) -> Result<(), MigrateError> {
         let found = self.rolling.poll(self.way.deps, self.way.mapping).await;
+        if self.pace.away.is_some() && !self.judge.keeps_ids() {
+            // Rows may have been added of which the answer was lost.
+            (self.judge, self.query) = crate::plan::judge(&self.way.deps.source, self.way.mapping).await?;
+        }
         let records = self.next().await?;
         if records.is_empty() {
             self.quiet += 1;
@@ -214,109 +232,6 @@ impl<'a> Backward<'a> {
         Ok(())
     }
 
-    /// Writes products as they stand, the position with the last of them.
-    async fn write_all(&mut self, ids: &[ProductId], position: &Position) -> Result<(), MigrateError> {
-        if fault::planted("migrate-back-position-first") {
-            self.write(&[], &[], position).await?;
-        }
-        let chunks = ids.len().div_ceil(BATCH);
-        for (n, ids) in ids.chunks(BATCH).enumerate() {
-            let (put, delete) = self.read_rows(ids).await?;
-            let up_to = if n + 1 == chunks { position } else { &self.position.clone() };
-            self.write_or_refuse(&put, &delete, up_to).await?;
-        }
-        Ok(())
-    }
-
-    async fn write(
-        &self,
-        put: &[BackRow],
-        delete: &[ProductId],
-        position: &Position,
-    ) -> Result<(), souk_ports::PortError> {
-        let writing = BackWriting { table: &self.table, columns: &self.inverse.columns, put, delete };
-        self.way.old.write(&writing, &position.text()).await
-    }
-
-    async fn write_or_refuse(
-        &mut self,
-        put: &[BackRow],
-        delete: &[ProductId],
-        position: &Position,
-    ) -> Result<(), MigrateError> {
-        match self.write(put, delete, position).await {
-            Ok(()) => {
-                self.pace.taken += (put.len() + delete.len()) as u64;
-                return Ok(());
-            }
-            Err(error) if error.kind() == ErrorKind::InvalidData => {}
-            Err(error) => return Err(error.into()),
-        }
-        // One of them is refused for good: the others must not wait for it.
-        let before = self.position.clone();
-        let one_by_one = put.iter().map(|row| (std::slice::from_ref(row), &[][..], row.product.id));
-        let gone = delete.iter().map(|id| (&[][..], std::slice::from_ref(id), *id));
-        for (put, delete, id) in one_by_one.chain(gone) {
-            match self.write(put, delete, &before).await {
-                Ok(()) => self.pace.taken += 1,
-                Err(error) if error.kind() == ErrorKind::InvalidData => {
-                    self.pace.refuse(&id.to_string(), error.to_string());
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        self.write(&[], &[], position).await?;
-        // Whoever looks now is to hear of them.
-        self.keep()
-    }
-
-    /// Tells what of the table is other than in souk.
-    async fn read_rows(&mut self, ids: &[ProductId]) -> Result<(Vec<BackRow>, Vec<ProductId>), MigrateError> {
-        let mut products = self.products(ids).await?;
-        let keys: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let (mut put, mut delete) = (Vec::new(), Vec::new());
-        let mut there: HashMap<ProductId, Option<_>> = HashMap::new();
-        for row in self.way.deps.source.rows(&self.query, &keys).await? {
-            let Some(id) = self.judge.id(&row.key) else { continue };
-            let judged = match self.judge.judge(&row, Phase::Copy) {
-                Verdict::Take(import, _) => Some(of_import(*import).1),
-                // Not there for souk; where souk has made one of this id, the row becomes it.
-                Verdict::Skip(_) | Verdict::Stop(_) => None,
-            };
-            there.insert(id, judged);
-        }
-        for id in ids {
-            self.pace.refused.remove(&id.to_string());
-            match (products.remove(id), there.remove(id)) {
-                (Some(product), Some(Some(row))) => {
-                    let differing = row.differing(&of_product(&product, &self.judge, &self.query));
-                    let changed = differing.iter().fold(0, |changed, (field, ..)| changed | bit(field));
-                    if changed != 0 {
-                        put.push(BackRow { product, changed });
-                    }
-                }
-                (Some(product), _) => put.push(BackRow { product, changed: ALL }),
-                (None, Some(Some(_))) => delete.push(*id),
-                (None, _) => {}
-            }
-        }
-        Ok((put, delete))
-    }
-
-    async fn products(&self, ids: &[ProductId]) -> Result<HashMap<ProductId, Product>, MigrateError> {
-        let mut asked = JoinSet::new();
-        for id in ids {
-            let (catalog, id) = (Arc::clone(&self.way.deps.catalog), *id);
-            asked.spawn(async move { catalog.product(id).await });
-        }
-        let mut products = HashMap::new();
-        while let Some(answer) = asked.join_next().await {
-            let answer = answer.map_err(MigrateError::cut_off)?;
-            products.extend(answer?.map(|product| (product.id, product)));
-        }
-        Ok(products)
-    }
-
     /// Tries again what the table refused: what stood in the way may be gone.
     async fn write_refused(&mut self) -> Result<(), MigrateError> {
         if fault::planted("migrate-back-gives-up") {
@@ -331,8 +246,11 @@ impl<'a> Backward<'a> {
     async fn whole(&mut self) -> Result<(), MigrateError> {
         let position = self.position.clone();
         let judge = self.judge.clone().lenient();
-        let mut suspects: Vec<ProductId> = Vec::new();
-        let mut found = |difference: &Difference| suspects.push(difference.id);
+        let (mut suspects, keys): (Vec<ProductId>, _) = (Vec::new(), &mut self.keys);
+        let mut found = |difference: &Difference| {
+            suspects.push(difference.id);
+            difference.key.iter().for_each(|key| keys.learn(difference.id, key));
+        };
         compare::compare_with(self.way.deps, &judge, &self.query, &mut |_| {}, &mut found).await?;
         self.write_all(&suspects, &position).await?;
         Ok(self.write(&[], &[], &position).await?)
@@ -353,8 +271,12 @@ impl<'a> Backward<'a> {
         }
         found.retain(|difference| !touched.contains(&difference.id));
         let still: Vec<Suspect> = found.into_iter().map(|found| (found.id, found.key)).collect();
+        let judge = self.judge.clone().lenient();
         let mut found = settle(self.way.deps, &judge, &self.query, &still).await?;
         found.retain(|difference| !self.pace.refused.contains_key(&difference.id.to_string()));
+        for Difference { id, key, .. } in &found {
+            key.iter().for_each(|key| self.keys.learn(*id, key));
+        }
         let wrong: Vec<ProductId> = found.iter().map(|difference| difference.id).collect();
         let position = self.position.clone();
         self.write_all(&wrong, &position).await?;

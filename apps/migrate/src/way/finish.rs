@@ -75,12 +75,17 @@ pub async fn finish(
         way.change(|record| record.end("finish", way.deps.clock.now(), finished.outcome()))?;
         return Ok(finished);
     }
+    let only_here = direction == Direction::Forward && way.has_added_rows().await?;
     // The record first: with what is removed goes the place up to which was written back. Whoever is killed in between takes
     // the step again.
     way.change(|record| {
         record.shut = None;
         if direction == Direction::Forward {
             record.follow = None;
+            if only_here {
+                // Whose the added rows are is about to be forgotten: a copy would take them for others.
+                record.copy = None;
+            }
         } else {
             record.direction = Direction::Finished;
         }
@@ -124,7 +129,7 @@ async fn last_comparison(
         tokio::time::sleep(BETWEEN).await;
         backward.drain().await?;
         let suspects: Vec<Suspect> = found.into_iter().map(|it| (it.id, it.key)).collect();
-        found = settle(way.deps, &judge, &query, &suspects).await?;
+        found = settle(way.deps, backward.judge(), &query, &suspects).await?;
     }
     comparison.differences = found.len() as u64;
     comparison.ok = found.is_empty();

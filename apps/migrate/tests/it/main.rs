@@ -8,6 +8,7 @@ mod comparing;
 mod copying;
 mod following;
 mod joining;
+mod keys;
 mod planning;
 mod planted;
 mod reading;

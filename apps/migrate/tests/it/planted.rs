@@ -46,3 +46,9 @@ fn a_session_that_is_kept_in_a_broken_transaction_is_noticed() {
     let test = "writing_back::what_failed_does_not_hold_up_what_comes_after";
     assert_noticed(test, "migrate-keeps-broken-session", "transaction is aborted");
 }
+
+#[test]
+fn keys_that_are_not_remembered_are_noticed() {
+    let test = "keys::a_row_whose_answer_was_lost_is_not_added_twice";
+    assert_noticed(test, "migrate-forgets-keys", "a row is added once");
+}

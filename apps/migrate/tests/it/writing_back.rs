@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use souk_domain::ProductId;
 use souk_migrate::{Deps, Turn, Way, cut_over, finish, roll_back};
-use souk_ports::{BackWriting, Capture as _, Keeper, WayBack as _};
+use souk_ports::{BackKeys, BackWriting, Capture as _, Keeper, WayBack as _};
 use souk_postgres::PgOutpost;
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ async fn what_failed_does_not_hold_up_what_comes_after() {
     let role = Role::make(&bed, "SELECT").await;
     let outpost = bed.outpost_as(&role.name);
     let table = outpost.find("products", "id").await.unwrap();
-    let nothing = BackWriting { table: &table, columns: &[], put: &[], delete: &[] };
+    let nothing = BackWriting { table: &table, keys: &BackKeys::Ids, columns: &[], put: &[], delete: &[] };
     let error = outpost.write(&nothing, "{}").await.unwrap_err().to_string();
     assert!(error.contains("permission denied"), "{error}");
     role.may_create(&bed).await;

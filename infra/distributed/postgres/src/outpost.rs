@@ -5,10 +5,12 @@
 //! | `changes`, `note()`, `note_beside()` and their triggers | the capture (`capture`) |
 //! | `refuse()` and its triggers | the fence (`way_back`) |
 //! | `way_back` | the position in souk's log that the table stands for |
+//! | `keys` | whose the rows are that souk added to a table with keys of its own (`own_keys`) |
 //!
 //! Dropping a function takes its triggers along, which needs no rights on the table.
 
 mod capture;
+mod own_keys;
 mod way_back;
 
 use std::future::Future;

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use souk_domain::Timestamp;
+use souk_domain::{ProductId, Timestamp};
 use souk_ports::{
-    ErrorKind, KeyType, LockHolder, PortError, RowCount, SellersSku, SharedSkus, Source, SourceIdentity,
-    SourceQuery, SourceRow, SourceTable, TableName,
+    ErrorKind, GivenKey, KeyType, LockHolder, PortError, RowCount, SellersSku, SharedSkus, Source,
+    SourceIdentity, SourceQuery, SourceRow, SourceTable, TableName,
 };
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -262,6 +262,15 @@ impl Source for PgSource {
             scanned.iter().map(|table| (&*table.schema, &*table.name)).unzip();
         let rows = self.query(schema::WRITABLE.to_owned(), &[&schemas, &names]).await?;
         Ok(rows.iter().map(|row| TableName { schema: row.get(0), name: row.get(1) }).collect())
+    }
+
+    async fn given_keys(&self, table: &str) -> Result<Vec<GivenKey>, PortError> {
+        let there = self.query(sql::HAS_GIVEN_KEYS.to_owned(), &[]).await?;
+        if !there[0].get::<_, bool>(0) {
+            return Ok(Vec::new());
+        }
+        let rows = self.query(sql::GIVEN_KEYS.to_owned(), &[&table]).await?;
+        Ok(rows.iter().map(|row| GivenKey { id: ProductId(row.get(0)), key: row.get(1) }).collect())
     }
 
     async fn lock(&self) -> Result<bool, PortError> {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use souk_ports::{BackWriting, Keeper, fault};
+use souk_ports::{BackKeys, BackWriting, Keeper, fault};
 
 use super::{Turn, Turned, Turning, late, ready_for_the_fence, ready_for_the_way_back, same, unless};
 use crate::way::backward::Position;
@@ -111,7 +111,8 @@ async fn turn_record(way: &Way<'_>, turn: Turn) -> Result<(), MigrateError> {
     let position = Position::end(way).await?;
     if !turn.one_way {
         let table = way.table().await?;
-        let nothing = BackWriting { table: &table, columns: &[], put: &[], delete: &[] };
+        let nothing =
+            BackWriting { table: &table, keys: &BackKeys::Ids, columns: &[], put: &[], delete: &[] };
         way.old.write(&nothing, &position.text()).await?;
     }
     way.change(|record| {

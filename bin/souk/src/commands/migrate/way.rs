@@ -101,8 +101,12 @@ pub fn cut_over(args: CutoverArgs) -> Result<(), Failure> {
     }
     let step = Step::begin(args.args, "cutover")?;
     step.run(async move |step| {
-        let turned =
-            turning(&step, async |way, stop, line| souk_migrate::cut_over(way, turn, stop, line).await);
+        let turned = turning(&step, async |way, stop, line| {
+            if !turn.one_way {
+                warn_of_keys(way).await;
+            }
+            souk_migrate::cut_over(way, turn, stop, line).await
+        });
         told_of(&step, turned.await?)
     })
 }
@@ -162,6 +166,17 @@ async fn warn_of_others(way: &Way<'_>, what: &str) {
         way.others().await.unwrap_or_default().iter().map(ToString::to_string).collect();
     if !others.is_empty() {
         eprintln!("warning: the mapping reads {} too: changes there {what}", others.join(", "));
+    }
+}
+
+/// Warns of a table that has no place for what is created in souk.
+async fn warn_of_keys(way: &Way<'_>) {
+    // What stands in the way of asking stands in the way of the step, which says so.
+    if let Ok(Some(why)) = way.gives_no_keys().await {
+        eprintln!(
+            "warning: products that are created in souk after the cut-over have no way back: {why}; a rollback waits until they \
+             are deleted in souk or have a key"
+        );
     }
 }
 

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use souk_domain::ProductId;
-use souk_ports::{BackColumn, BackRow, BackWriting, OldTable, PortError, TableName, WayBack, fault};
+use souk_ports::{
+    BackColumn, BackKeys, BackRow, BackWriting, ErrorKind, GivenKey, KeyColumn, OldTable, PortError,
+    TableName, WayBack, fault,
+};
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
-use super::{MAKE_SCHEMA, PgOutpost, SCHEMA, TRIGGERS, full_name, named, quoted};
+use super::{MAKE_SCHEMA, PgOutpost, SCHEMA, TRIGGERS, full_name, named, own_keys, quoted};
 
 /// Taken by whoever puts the fence up or takes it down, until the end of the transaction: a fence that was broken off may
 /// still be waiting for the table, and must not come up after it was lifted. "soukfenc" in ASCII.
@@ -85,7 +88,7 @@ impl WayBack for PgOutpost {
         let (name, key) = (full_name(table), table.key.clone());
         let written: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let asked = name.clone();
-        let (missing, unfilled, database) = self
+        let (missing, unfilled, database, sequence) = self
             .with(|client| async move {
                 let rights = "SELECT coalesce(array_agg(r), '{}') FROM unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', \
                               'SELECT']) AS r WHERE NOT has_table_privilege(to_regclass($1::text), r)";
@@ -93,7 +96,8 @@ impl WayBack for PgOutpost {
                 let unfilled: Vec<String> =
                     client.query_one(UNFILLED, &[&asked, &key, &written]).await?.get(0);
                 let database: Option<String> = client.query_one(NO_PLACE, &[]).await?.get(0);
-                Ok((missing, unfilled, database))
+                let sequence = client.query_one(own_keys::UNUSABLE_SEQUENCE, &[&asked, &key]).await?;
+                Ok((missing, unfilled, database, sequence.get::<_, Option<String>>(0)))
             })
             .await?;
         let mut obstacles = Vec::new();
@@ -103,6 +107,9 @@ impl WayBack for PgOutpost {
         if !missing.is_empty() {
             obstacles.push(format!("GRANT {} ON {name} is missing", missing.join(", ")));
         }
+        if let Some(sequence) = sequence {
+            obstacles.push(format!("GRANT USAGE ON SEQUENCE {sequence} is missing"));
+        }
         for column in unfilled {
             obstacles.push(format!(
                 "the column {column} wants a value and gets none: give [back] of the mapping a line {} = \"…\"",
@@ -110,6 +117,15 @@ impl WayBack for PgOutpost {
             ));
         }
         Ok(obstacles)
+    }
+
+    async fn key_column(&self, table: &OldTable) -> Result<Option<KeyColumn>, PortError> {
+        let (name, key) = (full_name(table), table.key.clone());
+        self.with(|client| async move {
+            let row = client.query_opt(own_keys::COLUMN, &[&name, &key]).await?;
+            Ok(row.map(|row| KeyColumn { type_name: row.get(0), data_type: row.get(1), gives: row.get(2) }))
+        })
+        .await
     }
 
     async fn back_position(&self) -> Result<Option<String>, PortError> {
@@ -124,16 +140,11 @@ impl WayBack for PgOutpost {
         .await
     }
 
-    async fn write(&self, writing: &BackWriting<'_>, position: &str) -> Result<(), PortError> {
-        let (insert, update) = (insert(writing), update(writing));
-        let delete = format!(
-            "DELETE FROM {} WHERE {} = ANY ($1::uuid[])",
-            full_name(writing.table),
-            quoted(&writing.table.key)
-        );
-        let ids: Vec<Uuid> = writing.delete.iter().map(|ProductId(id)| *id).collect();
-        let rows = Columns::of(writing.put);
-        let (position, any) = (position.to_owned(), !writing.put.is_empty());
+    async fn write(&self, writing: &BackWriting<'_>, position: &str) -> Result<Vec<GivenKey>, PortError> {
+        let ids = match writing.keys {
+            BackKeys::Ids => uuids(writing.delete)?,
+            BackKeys::Own { .. } => Vec::new(),
+        };
         self.with(|client| async move {
             let mark = if fault::planted("migrate-without-mark") { "" } else { "SET LOCAL souk.migration = 'on';" };
             client
@@ -142,19 +153,19 @@ impl WayBack for PgOutpost {
                      (one boolean PRIMARY KEY DEFAULT true CHECK (one), position text NOT NULL)"
                 ))
                 .await?;
-            if !ids.is_empty() {
-                client.execute(&delete, &[&ids]).await?;
-            }
-            if any {
-                client.execute(&update, &rows.given()).await?;
-                client.execute(&insert, &rows.given()).await?;
-            }
+            let given = match writing.keys {
+                BackKeys::Ids => write_by_ids(&client, writing, &ids).await.map(|()| Vec::new())?,
+                BackKeys::Own { data_type, new } => {
+                    own_keys::write(&client, writing, data_type, new.as_deref()).await?
+                }
+            };
             let keep = format!(
                 "INSERT INTO {SCHEMA}.way_back (position) VALUES ($1) ON CONFLICT (one) DO UPDATE SET position = $1"
             );
             client.execute(&keep, &[&position]).await?;
             fault::crash_point("migrate.back-written");
-            client.batch_execute("COMMIT").await
+            client.batch_execute("COMMIT").await?;
+            Ok(given)
         })
         .await
     }
@@ -164,46 +175,74 @@ impl WayBack for PgOutpost {
     }
 }
 
+/// Reads keys that are products' ids.
+fn uuids(keys: &[String]) -> Result<Vec<Uuid>, PortError> {
+    let unread = |error: uuid::Error| PortError::new(ErrorKind::Internal, error.to_string());
+    keys.iter().map(|key| Uuid::parse_str(key).map_err(unread)).collect()
+}
+
+/// Writes rows whose keys are the products' ids.
+async fn write_by_ids(client: &Client, writing: &BackWriting<'_>, delete: &[Uuid]) -> Result<(), Error> {
+    let (name, key) = (full_name(writing.table), quoted(&writing.table.key));
+    if !delete.is_empty() {
+        client.execute(&format!("DELETE FROM {name} WHERE {key} = ANY ($1::uuid[])"), &[&delete]).await?;
+    }
+    if !writing.put.is_empty() {
+        let rows = Columns::of(writing.put);
+        client.execute(&update(writing, P, "p.id"), &rows.given()).await?;
+        client.execute(&insert(writing, P, "p.id"), &rows.given()).await?;
+    }
+    Ok(())
+}
+
 /// Products as columns: what expressions know as `p`.
-const P: &str = "(SELECT id, sellerid, name, price::numeric AS price, stock, sku, description, category, \
+pub(super) const P: &str = "(SELECT id, sellerid, name, price::numeric AS price, stock, sku, description, category, \
      lowstockthreshold, 'epoch'::timestamptz + created * interval '1 millisecond' AS createdat, \
      'epoch'::timestamptz + updated * interval '1 millisecond' AS updatedat, changed \
      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::text[], $7::text[], $8::text[], \
      $9::int8[], $10::int8[], $11::int8[], $12::int4[]) AS given (id, sellerid, name, price, stock, sku, description, \
      category, lowstockthreshold, created, updated, changed)) AS p";
 
-/// Changes rows that are there: of each the columns whose fields differ, so that what a policy made acceptable in souk
-/// stays in the old table as it was.
-fn update(writing: &BackWriting<'_>) -> String {
+/// Changes rows of products `p` that are there, by their `key`: of each the columns whose fields differ, so that what a policy
+/// made acceptable in souk stays in the old table as it was.
+pub(super) fn update(writing: &BackWriting<'_>, p: &str, key: &str) -> String {
     let set = |column: &BackColumn| {
         let name = quoted(&column.name);
         format!("{name} = CASE WHEN p.changed & {} <> 0 THEN ({}) ELSE t.{name} END", column.of, column.value)
     };
     let columns: Vec<String> = writing.columns.iter().map(set).collect();
-    let key = quoted(&writing.table.key);
     format!(
-        "UPDATE {} AS t SET {} FROM {P} WHERE t.{key} = p.id",
+        "UPDATE {} AS t SET {} FROM {p} WHERE t.{} = {key}",
         full_name(writing.table),
-        columns.join(", ")
+        columns.join(", "),
+        quoted(&writing.table.key)
     )
 }
 
 /// Adds rows that are not.
-fn insert(writing: &BackWriting<'_>) -> String {
-    let name = full_name(writing.table);
-    let key = quoted(&writing.table.key);
-    let names: Vec<String> = writing.columns.iter().map(|column| quoted(&column.name)).collect();
-    let values: Vec<String> = writing.columns.iter().map(|column| format!("({})", column.value)).collect();
+fn insert(writing: &BackWriting<'_>, p: &str, key: &str) -> String {
+    let (name, column) = (full_name(writing.table), quoted(&writing.table.key));
+    let absent = format!("NOT EXISTS (SELECT FROM {name} AS t WHERE t.{column} = {key})");
     format!(
-        "INSERT INTO {name} ({key}, {}) SELECT p.id, {} FROM {P} WHERE NOT EXISTS (SELECT FROM {name} AS t WHERE t.{key} = p.id)",
-        names.join(", "),
-        values.join(", ")
+        "INSERT INTO {name} ({column}, {}) SELECT {key}, {} FROM {p} WHERE {absent}",
+        names(writing),
+        values(writing)
     )
+}
+
+/// The columns, in SQL.
+pub(super) fn names(writing: &BackWriting<'_>) -> String {
+    writing.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// What goes into them.
+pub(super) fn values(writing: &BackWriting<'_>) -> String {
+    writing.columns.iter().map(|column| format!("({})", column.value)).collect::<Vec<_>>().join(", ")
 }
 
 /// What [`P`] is given.
 #[derive(Default)]
-struct Columns {
+pub(super) struct Columns {
     id: Vec<Uuid>,
     seller: Vec<String>,
     name: Vec<String>,
@@ -219,9 +258,9 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(rows: &[BackRow]) -> Self {
+    pub fn of<'a>(rows: impl IntoIterator<Item = &'a BackRow>) -> Self {
         let mut columns = Self::default();
-        for BackRow { product, changed } in rows {
+        for BackRow { product, changed, .. } in rows {
             columns.id.push(product.id.0);
             columns.seller.push(product.seller_id.as_str().to_owned());
             columns.name.push(product.name.as_str().to_owned());
@@ -238,7 +277,7 @@ impl Columns {
         columns
     }
 
-    fn given(&self) -> [&(dyn ToSql + Sync); 12] {
+    pub fn given(&self) -> [&(dyn ToSql + Sync); 12] {
         [
             &self.id,
             &self.seller,

@@ -20,6 +20,13 @@ pub const LOCK_HOLDER: &str = "SELECT coalesce(a.application_name, ''), \
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND (l.classid::int8 << 32 | l.objid::int8) = $1::int8 \
      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
+/// Whether souk has ever added rows to a table here (`outpost::own_keys` says of what this is).
+pub const HAS_GIVEN_KEYS: &str = "SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+     WHERE n.nspname = 'souk_capture' AND c.relname = 'keys')";
+
+/// The keys that rows got which souk added to the table $1.
+pub const GIVEN_KEYS: &str = "SELECT id, key FROM souk_capture.keys WHERE of = to_regclass($1::text)";
+
 /// Key, fields and times, each as [`super::row`] reads it.
 pub fn columns(query: &SourceQuery) -> String {
     let text = |expression: &Option<String>| match expression {
