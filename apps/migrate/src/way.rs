@@ -96,10 +96,11 @@ impl Way<'_> {
     }
 
     fn gets_no_row(&self) -> String {
+        let Mapping { from, key, .. } = self.mapping;
+        let column = FirstTable::of(from).and_then(|table| table.column(key)).unwrap_or_default();
         format!(
-            "the table gives no keys, and [back] of the mapping has no line that makes {} of a product, such as {} = \"p.sku\"",
-            self.mapping.key,
-            self.mapping.key.rsplit('.').next().unwrap_or_default()
+            "the table gives no keys, and [back] of the mapping has no line that makes {key} of a product, such as \
+             \"{column}\" = \"p.sku\""
         )
     }
 

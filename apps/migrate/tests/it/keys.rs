@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use souk_domain::{Command, Patch, Precondition, Product, ProductId, Sku};
-use souk_migrate::{Mapping, MigrateError, Turn, Way, finish, roll_back};
+use souk_migrate::{Deps, Mapping, MigrateError, Turn, Way, cut_over, finish, roll_back};
 use souk_ports::{
     BackColumn, BackWriting, ErrorKind, GivenKey, Keeper, KeyColumn, OldTable, PortError, TableName, WayBack,
 };
@@ -262,6 +262,34 @@ async fn without_a_position_everything_is_put_right_by_its_key() {
         .one("SELECT string_agg(no || ' ' || name || ' ' || stock, ', ' ORDER BY no) FROM goods WHERE no IN (1, 2) OR no > 60")
         .await;
     assert_eq!(rows, "1 Product 1 1, 2 Product 2 2, 61 made in souk 40");
+}
+
+/// What is created in souk would be refused, row by row, though the table gives keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sequence_that_may_not_be_used_is_named_before_anybody_is_shut_out() {
+    let bed = Bed::new(&NUMBERED.replace("INT GENERATED ALWAYS AS IDENTITY", "SERIAL")).await;
+    let mapping = bed.mapping("").await;
+    let role = format!("souk_test_{}", Uuid::now_v7().simple());
+    bed.run(&format!(
+        "CREATE ROLE {role}; GRANT SELECT, INSERT, UPDATE, DELETE, TRIGGER ON goods TO {role}; \
+         DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {role}', current_database()); END $$"
+    ))
+    .await;
+    let deps = Deps { source: bed.source_as(&role).await, ..bed.deps.clone() };
+    let outpost = bed.outpost_as(&role);
+    let way = Way { deps: &deps, capture: outpost.clone(), old: outpost, ..bed.way(&mapping) };
+    Bed::follow_with(&way, bed.settled(&mapping)).await.1.unwrap();
+    let error = cut_over(&way, TURN, pending(), |_| {}).await.unwrap_err().to_string();
+    assert!(error.contains("GRANT USAGE ON SEQUENCE public.goods_no_seq is missing"), "{error}");
+    bed.run(&format!("UPDATE goods SET stock = 3 WHERE no = 4; GRANT USAGE ON goods_no_seq TO {role}")).await;
+    assert!(cut_over(&way, TURN, pending(), |_| {}).await.unwrap().ok);
+    make(&bed, "made in souk", None).await;
+    let turned = roll_back(&way, TURN, pending(), |_| {}).await.unwrap();
+    assert!(turned.ok, "{turned}");
+    has_pieces(&bed, "goods", &[("made in souk", 40)]).await;
+    drop(way);
+    drop(deps);
+    bed.run(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await;
 }
 
 /// Writes, and loses the answer once.
