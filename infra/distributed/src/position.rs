@@ -89,6 +89,11 @@ impl Position {
         Self::at(database, Snapshot::nothing())
     }
 
+    /// Tells whether nothing was published up to here.
+    pub(crate) fn is_start(&self) -> bool {
+        *self == Self::start(self.database)
+    }
+
     /// The position after all that `snapshot` sees.
     pub fn at(database: DatabaseIdentity, snapshot: Snapshot) -> Self {
         Self { form: FORM, database, snapshot, open: None, anchor: None }

@@ -40,3 +40,9 @@ fn admitting_writes_before_kafka_was_asked_turns_restores_red() {
     assert!(passes_with("none", test));
     assert!(!passes_with("relay-admits-unasked", test));
 }
+
+#[test]
+fn a_relay_that_takes_its_first_end_for_a_lost_position_is_noticed() {
+    let test = "recovery::a_relay_that_ends_before_its_first_event_can_begin_again";
+    assert!(!passes_with("relay-believes-empty-hints", test));
+}

@@ -175,6 +175,23 @@ async fn one_relay_leads_and_another_takes_over_when_it_ends() {
     leader.stop().await;
 }
 
+/// A shop that is opened and closed before anybody has bought or changed anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_ends_before_its_first_event_can_begin_again() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    for _ in 0..2 {
+        let relay = start(&database, &log);
+        relay.leads().await;
+        relay.stop().await;
+    }
+    let product = Uuid::now_v7();
+    insert(&database.client().await, product, 1).await;
+    let relay = start(&database, &log);
+    relay.leads().await;
+    all_once(&log, product, 1).await;
+    relay.stop().await;
+}
+
 /// Stops whoever comes by, thread and all, as SIGSTOP does.
 #[derive(Default)]
 pub struct Freezer {
