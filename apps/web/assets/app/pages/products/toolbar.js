@@ -61,7 +61,7 @@ function Search({ q }) {
         timer.current = setTimeout(() => send(value), PAUSE_MILLIS);
       }}
       onKeyDown=${(event) => {
-        if (event.key === "Enter") send(text);
+        if (event.key === "Enter") send(event.currentTarget.value);
         if (event.key === "Escape" && text) {
           setText("");
           send("");
