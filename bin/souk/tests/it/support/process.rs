@@ -222,6 +222,8 @@ impl Running {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                // What it said last may not be read yet: the channel closes at the end of it.
+                while self.ready.recv_timeout(PATIENCE).is_ok() {}
                 return status;
             }
             assert!(began.elapsed() < PATIENCE, "still running after {PATIENCE:?}: {:#?}", self.log());
