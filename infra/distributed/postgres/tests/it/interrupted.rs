@@ -154,8 +154,13 @@ async fn a_search_index_that_was_lost_is_made_anew() {
     client.execute("DELETE FROM souk.products WHERE id = $1", &[&gone.0]).await.unwrap();
     let postgres = database.connect(41_005).await;
     finds(postgres.clone(), 1).await;
-    // A document without its product does not stay either. Closed first: whoever is at work has the place in memory, and
-    // writes it again.
+    // A document without its product does not stay either. Closed first, once its place is written: whoever is at work has
+    // that in memory, and a statement on its way would write it again.
+    eventually("its place to be written", || async {
+        let row = client.query_one("SELECT count(*) FROM souk.search_state", &[]).await.unwrap();
+        (row.get::<_, i64>(0) == 1).then_some(())
+    })
+    .await;
     postgres.close().await;
     client.batch_execute("TRUNCATE souk.search_state; DELETE FROM souk.products").await.unwrap();
     let _postgres = database.connect(41_006).await;
