@@ -2,17 +2,12 @@
 
 use std::sync::Arc;
 
-use souk_distributed::{Position, RelayConfig, RelayState, RelayStatus};
+use souk_distributed::{Position, RelayState, RelayStatus};
 use uuid::Uuid;
 
-use crate::bed::{Database, Running, TestSessions, config, insert};
-use crate::memory_sink::{MemoryLog, MemorySinks};
-use crate::restore::{published, tamper, token_in};
-
-fn start(database: &Arc<Database>, log: &Arc<MemoryLog>, accept: Option<String>) -> Running {
-    let config = RelayConfig { accept, ..config() };
-    Running::start(config, TestSessions::new(database), Arc::new(MemorySinks(log.clone())))
-}
+use crate::bed::{Database, Running};
+use crate::memory_sink::MemoryLog;
+use crate::restore::{published_from, start, tamper, token_in};
 
 async fn until(relay: &Running, what: &str, is: impl Fn(&RelayStatus) -> bool) -> RelayStatus {
     let mut watch = relay.relay.watch();
@@ -29,17 +24,6 @@ async fn waits(relay: &Running, word: &str) -> RelayStatus {
     until(relay, word, is).await
 }
 
-/// Makes a database from which something was published.
-async fn published_from() -> (Arc<Database>, Arc<MemoryLog>) {
-    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
-    let (client, product) = (database.client().await, Uuid::now_v7());
-    let relay = start(&database, &log, None);
-    insert(&client, product, 1).await;
-    published(&log, product, 1).await;
-    relay.stop().await;
-    (database, log)
-}
-
 /// Makes the database remember the same of another timeline, as a promoted standby does.
 async fn promote(database: &Database, log: &MemoryLog) {
     tamper(log, |position| position.database.timeline += 1);
@@ -53,7 +37,7 @@ async fn promote(database: &Database, log: &MemoryLog) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_with_kafka_takes_writes_wherever_a_relay_stands_by() {
-    let (database, log) = published_from().await;
+    let (database, log, _) = published_from().await;
     let leader = start(&database, &log, None);
     takes_writes(&leader).await;
     leader.leads().await;
@@ -66,8 +50,8 @@ async fn a_database_that_goes_with_kafka_takes_writes_wherever_a_relay_stands_by
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_kafka_writes_go_on_where_nothing_speaks_against_them() {
-    for (database, log) in
-        [(Database::create().await, Arc::new(MemoryLog::default())), published_from().await]
+    for (database, log, _) in
+        [(Database::create().await, Arc::new(MemoryLog::default()), Uuid::now_v7()), published_from().await]
     {
         log.set_unreachable(true);
         let leader = start(&database, &log, None);
@@ -82,7 +66,7 @@ async fn without_kafka_writes_go_on_where_nothing_speaks_against_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_does_not_go_with_kafka_takes_no_write_before_it_is_accepted() {
-    let (database, log) = published_from().await;
+    let (database, log, _) = published_from().await;
     tamper(&log, |position| position.snapshot = "4000000000:4000000000:".parse().unwrap());
     let relay = start(&database, &log, None);
     let is_stopped = |status: &RelayStatus| matches!(status.state, RelayState::Stopped(_));
@@ -105,7 +89,7 @@ async fn a_database_that_does_not_go_with_kafka_takes_no_write_before_it_is_acce
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_kafka_a_restored_database_waits_for_it_and_says_so() {
-    let (database, log) = published_from().await;
+    let (database, log, _) = published_from().await;
     promote(&database, &log).await;
     log.set_unreachable(true);
     let relay = start(&database, &log, None);

@@ -17,3 +17,6 @@ mod recovery;
 mod restore;
 mod rotation;
 mod versions;
+
+#[path = "../../postgres/tests/it/other_versions.rs"]
+mod other_versions;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::bed::{Database, Running, TestSessions, config, insert};
 use crate::memory_sink::{MemoryLog, MemorySinks};
 
-fn start(database: &Arc<Database>, log: &Arc<MemoryLog>, accept: Option<String>) -> Running {
+pub fn start(database: &Arc<Database>, log: &Arc<MemoryLog>, accept: Option<String>) -> Running {
     let config = RelayConfig { accept, ..config() };
     Running::start(config, TestSessions::new(database), Arc::new(MemorySinks(log.clone())))
 }
@@ -34,6 +34,17 @@ pub async fn published(log: &MemoryLog, product: Uuid, version: u64) {
         log.versions(product).contains(&version).then_some(())
     })
     .await;
+}
+
+/// Makes a database from which version 1 of a product was published.
+pub async fn published_from() -> (Arc<Database>, Arc<MemoryLog>, Uuid) {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let (client, product) = (database.client().await, Uuid::now_v7());
+    let relay = start(&database, &log, None);
+    insert(&client, product, 1).await;
+    published(&log, product, 1).await;
+    relay.stop().await;
+    (database, log, product)
 }
 
 /// Waits until the relay stops, for a reason with `word`, and returns the word that settles it.
@@ -130,13 +141,7 @@ async fn a_position_that_fell_back_is_noticed() {
 /// The copy was written to before the relay came: its transaction ids have passed the position's again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_older_copy_that_was_written_to_is_noticed() {
-    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
-    let (client, product) = (database.client().await, Uuid::now_v7());
-    let relay = start(&database, &log, None);
-    insert(&client, product, 1).await;
-    published(&log, product, 1).await;
-    relay.stop().await;
-    drop(client);
+    let (database, log, product) = published_from().await;
     let copy = database.copy().await;
     let client = database.client().await;
     let relay = start(&database, &log, None);

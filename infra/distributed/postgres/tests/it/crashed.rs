@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use crate::database::session;
 use crate::proxy::{AtCommit, Proxy};
 use crate::together::fresh;
-use crate::versions;
+use crate::{other_versions, versions};
 
 /// How often the server is crashed until a transaction's id comes once more: something else may have had its first record
 /// written to disk.
@@ -27,7 +27,7 @@ async fn an_id_that_is_given_once_more_acknowledges_nothing() {
     options.settings.push(("wal_writer_delay".to_owned(), "10s".to_owned()));
     let mut server =
         Server::start(souk_servers::Kind::Postgres, scratch.folder("postgres"), options).unwrap();
-    let url = versions::url(&server);
+    let url = other_versions::url(&server);
     let proxy = Proxy::before(url.clone()).await;
     let mut config = PostgresConfig::parse(&proxy.url("app")).unwrap();
     config.committers = 1;

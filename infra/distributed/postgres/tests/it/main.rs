@@ -9,6 +9,7 @@ mod database;
 mod doctor;
 mod interrupted;
 mod lists;
+mod other_versions;
 mod outbox_log;
 mod planted;
 mod proxy;

@@ -12,7 +12,7 @@ use souk_servers::{Kind, Scratch, Server};
 use crate::certificates::certificates;
 use crate::database::session;
 use crate::together::fresh;
-use crate::versions;
+use crate::{other_versions, versions};
 
 /// Gives the server the certificate in `store`, and switches TLS on.
 async fn secure(server: &Server, store: &Path) {
@@ -22,7 +22,7 @@ async fn secure(server: &Server, store: &Path) {
     let owner = std::fs::metadata(&data).unwrap();
     chown(data.join(own), Some(owner.uid()), Some(owner.gid())).unwrap();
     std::fs::set_permissions(data.join(own), Permissions::from_mode(0o600)).unwrap();
-    let url = versions::url(server);
+    let url = other_versions::url(server);
     for setting in [&*format!("ssl_cert_file = '{own}'"), &*format!("ssl_key_file = '{own}'"), "ssl = on"] {
         session(&url).await.batch_execute(&format!("ALTER SYSTEM SET {setting}")).await.unwrap();
     }
@@ -71,7 +71,7 @@ async fn each_sslmode_trusts_whom_it_should() {
     let ((right, store), (wrong, _)) = (certificates(&folder("ours")), certificates(&folder("others")));
     let server = Server::start(Kind::Postgres, scratch.folder("postgres"), versions::options()).unwrap();
     secure(&server, &store).await;
-    let url = |query: &str| format!("{}?{query}", versions::url(&server));
+    let url = |query: &str| format!("{}?{query}", other_versions::url(&server));
     // The same server under a name that is not in its certificate.
     let other_name =
         |query: &str| url(&format!("hostaddr=127.0.0.1&{query}")).replace("@127.0.0.1:", "@db.example:");
