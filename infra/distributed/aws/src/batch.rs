@@ -12,6 +12,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use souk_ports::{ErrorKind, PortError, fault};
 
 use crate::error::port_error;
+use crate::pace::Pace;
 
 /// An item, or a key.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -20,7 +21,7 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 const WRITES: usize = 25;
 /// Keys that one request takes.
 const READS: usize = 100;
-/// Requests under way at once: enough to hide the round trips of a few thousand items a second, few enough that
+/// Requests under way at once while the table answers promptly: enough to hide the round trips of a few thousand items a second, few enough that
 /// throttling is noticed early.
 const CONCURRENT: usize = 8;
 /// The first pause after something came back, and the longest.
@@ -28,17 +29,28 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_
 /// Rounds in a row that may bring nothing further before the caller is told.
 const ROUNDS: u32 = 8;
 
-/// Counts items that came back undone, for health.
-#[derive(Debug, Default)]
-pub(crate) struct Undone(AtomicI64);
+/// What batches of one table keep in mind.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    pace: Pace,
+    /// Items that came back undone, for health.
+    undone: AtomicI64,
+}
 
-impl Undone {
-    pub fn get(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
+impl Default for Batches {
+    fn default() -> Self {
+        Self { pace: Pace::new(CONCURRENT), undone: AtomicI64::new(0) }
+    }
+}
+
+impl Batches {
+    /// Returns how many items came back undone so far.
+    pub fn undone(&self) -> i64 {
+        self.undone.load(Ordering::Relaxed)
     }
 
-    fn add(&self, items: usize) {
-        self.0.fetch_add(i64::try_from(items).unwrap_or(i64::MAX), Ordering::Relaxed);
+    fn count(&self, undone: usize) {
+        self.undone.fetch_add(i64::try_from(undone).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -47,7 +59,7 @@ impl Undone {
 pub(crate) struct Table<'a> {
     pub client: &'a Client,
     pub name: &'a str,
-    pub undone: &'a Undone,
+    pub batches: &'a Batches,
 }
 
 impl Table<'_> {
@@ -68,7 +80,7 @@ impl Table<'_> {
             if fault::planted("drop-unprocessed") {
                 requests.clear();
             }
-            self.undone.add(requests.len());
+            self.batches.count(requests.len());
             patience.after(self.name, asked, requests.len()).await?;
         }
         Ok(())
@@ -77,7 +89,7 @@ impl Table<'_> {
     /// Sends one request; returns what came back undone.
     async fn write_some(&self, chunk: Vec<WriteRequest>) -> Result<Vec<WriteRequest>, PortError> {
         let request = self.client.batch_write_item().request_items(self.name, chunk);
-        let output = request.send().await.map_err(|e| port_error(self.name, e))?;
+        let output = self.batches.pace.send(request.send()).await.map_err(|e| port_error(self.name, e))?;
         Ok(output.unprocessed_items.and_then(|mut tables| tables.remove(self.name)).unwrap_or_default())
     }
 
@@ -98,7 +110,7 @@ impl Table<'_> {
                 keys.extend(undone);
             }
             drop(answers);
-            self.undone.add(keys.len());
+            self.batches.count(keys.len());
             patience.after(self.name, asked, keys.len()).await?;
         }
         Ok(found)
@@ -111,7 +123,7 @@ impl Table<'_> {
             .build()
             .expect("the keys are set");
         let request = self.client.batch_get_item().request_items(self.name, wanted);
-        let output = request.send().await.map_err(|e| port_error(self.name, e))?;
+        let output = self.batches.pace.send(request.send()).await.map_err(|e| port_error(self.name, e))?;
         let items = output.responses.and_then(|mut tables| tables.remove(self.name)).unwrap_or_default();
         let undone = output.unprocessed_keys.and_then(|mut tables| tables.remove(self.name));
         Ok((items, undone.map(|wanted| wanted.keys).unwrap_or_default()))

@@ -7,6 +7,7 @@
 //! | `recent` | recent events: one item per event, three indexes in shards |
 //! | `aggregates` | one item per aggregate, bucket and partition, updated under an offset guard |
 //! | `batch` | batches of writes and reads in which nothing that came back is dropped |
+//! | `pace` | how many requests are under way at once: fewer while the table answers slowly |
 //! | `http` | HTTPS for the SDK and for `object_store`, both on ring; the SDK is built without a client of its own |
 //! | `doctor` | looks at tables and bucket, and says what is wrong |
 //! | `archive` | an `ObjectStore` over S3 whose server was seen to refuse a second write |
@@ -24,6 +25,7 @@ mod credentials;
 pub mod doctor;
 mod error;
 mod http;
+mod pace;
 mod recent;
 mod store;
 mod tables;

@@ -45,6 +45,8 @@ pub enum What {
     LoseRequest,
     /// The server hears of it late.
     Delay(Duration),
+    /// The server takes so long for each, one after the other, also for those whose client has given up.
+    OneByOne(Duration),
 }
 
 /// An answer in the server's stead.

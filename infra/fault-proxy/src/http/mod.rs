@@ -8,11 +8,15 @@ mod message;
 use std::io::{self, BufReader};
 
 pub use faults::{Call, HttpFault, Reply, What};
+use parking_lot::Mutex;
 
 use crate::link::{Link, Side};
 use crate::proxy::Protocol;
 use crate::rules::Rules;
 use message::Message;
+
+/// Where the requests of [`What::OneByOne`] wait; fair to none of them, as a busy server is.
+static QUEUE: Mutex<()> = Mutex::new(());
 
 /// Knows requests by their method or operation.
 #[derive(Debug)]
@@ -54,6 +58,11 @@ impl Protocol for Http {
                 }
                 Some(What::Delay(delay)) => {
                     std::thread::sleep(delay);
+                    forward(link, &mut upstream, &request)?
+                }
+                Some(What::OneByOne(takes)) => {
+                    let _turn = QUEUE.lock();
+                    std::thread::sleep(takes);
                     forward(link, &mut upstream, &request)?
                 }
                 None => forward(link, &mut upstream, &request)?,

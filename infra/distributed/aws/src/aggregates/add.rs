@@ -12,8 +12,8 @@ use souk_ports::{ItemDelta, Offset, Partition, PortError, RefusedItem, fault};
 use super::{Aggregates, item, key, key_item};
 use crate::error::port_error;
 
-/// Updates under way at once: a few thousand a second at a round trip of some milliseconds.
-const CONCURRENT: usize = 24;
+/// Updates under way at once while the table answers promptly: a few thousand a second at a round trip of some milliseconds.
+pub(super) const CONCURRENT: usize = 24;
 
 impl Aggregates {
     /// Adds each delta to its item unless the item has counted some of its offsets; returns those.
@@ -72,7 +72,7 @@ impl Aggregates {
                 .condition_expression("attribute_not_exists(#last) OR #last < :first")
                 .expression_attribute_values(":first", number(delta.first.to_string()));
         }
-        match request.update_expression(expression).send().await {
+        match self.updates.send(request.update_expression(expression).send()).await {
             Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {

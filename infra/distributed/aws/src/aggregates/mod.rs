@@ -26,8 +26,9 @@ use parking_lot::Mutex;
 use souk_events::LogId;
 use souk_ports::{AggregateKey, Partition, PortError};
 
-use crate::batch::{Item, Table, Undone};
+use crate::batch::{Batches, Item, Table};
 use crate::error::port_error;
+use crate::pace::Pace;
 use crate::tables::TableSpec;
 
 /// Attributes of the key.
@@ -42,22 +43,29 @@ pub(crate) const TABLE: TableSpec =
 pub(crate) struct Aggregates {
     client: Client,
     name: String,
-    undone: Undone,
+    batches: Batches,
+    updates: Pace,
     named: Mutex<Named>,
 }
 
 impl Aggregates {
     pub fn new(client: Client, name: String) -> Self {
-        Self { client, name, undone: Undone::default(), named: Mutex::default() }
+        Self {
+            client,
+            name,
+            batches: Batches::default(),
+            updates: Pace::new(add::CONCURRENT),
+            named: Mutex::default(),
+        }
     }
 
     fn table(&self) -> Table<'_> {
-        Table { client: &self.client, name: &self.name, undone: &self.undone }
+        Table { client: &self.client, name: &self.name, batches: &self.batches }
     }
 
     /// Returns how many items came back undone so far.
     pub fn undone(&self) -> i64 {
-        self.undone.get()
+        self.batches.undone()
     }
 
     /// Reads something, to see whether the table can be.

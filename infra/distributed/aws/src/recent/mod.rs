@@ -27,7 +27,7 @@ use souk_domain::{EventType, Timestamp};
 use souk_events::Envelope;
 use souk_ports::{LogRecord, PortError, SystemClock};
 
-use crate::batch::{Item, Table, Undone};
+use crate::batch::{Batches, Item, Table};
 use crate::tables::{TTL, TableSpec};
 use position::Position;
 use shards::Shards;
@@ -60,21 +60,21 @@ pub(crate) struct RecentEvents {
     name: String,
     retention: Duration,
     shards: Shards,
-    undone: Undone,
+    batches: Batches,
 }
 
 impl RecentEvents {
     pub fn new(client: Client, name: String, retention: Duration, events_per_shard: u32) -> Self {
-        Self { client, name, retention, shards: Shards::new(events_per_shard), undone: Undone::default() }
+        Self { client, name, retention, shards: Shards::new(events_per_shard), batches: Batches::default() }
     }
 
     fn table(&self) -> Table<'_> {
-        Table { client: &self.client, name: &self.name, undone: &self.undone }
+        Table { client: &self.client, name: &self.name, batches: &self.batches }
     }
 
     /// Returns how many items came back undone so far.
     pub fn undone(&self) -> i64 {
-        self.undone.get()
+        self.batches.undone()
     }
 
     /// Reads something, to see whether the table can be.

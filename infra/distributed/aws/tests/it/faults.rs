@@ -131,6 +131,26 @@ async fn a_table_that_stays_throttled_is_said_and_waited_for() {
     assert_counted_twice_over(&store, 1).await;
 }
 
+/// A server that is too slow for all that is asked of it at once works at requests that nobody waits for any more:
+/// unless fewer are sent, none is ever answered in time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_answers_slowly_is_asked_for_less_at_once() {
+    let mut place = Place::new();
+    let proxy = before_dynamo(&mut place);
+    let store = place.store(Timestamp::from_millis(NOW)).await;
+    let slow = HttpFault::new(Call::Operation("UpdateItem"), What::OneByOne(Duration::from_millis(300)));
+    proxy.arm(slow, Times::Next(1_000_000));
+    let deltas = deltas(48, 1);
+    let mut calls = 0;
+    while let Err(error) = store.add(LOG, 0, &deltas).await {
+        assert!(error.is_retryable(), "{error}");
+        calls += 1;
+        assert!(calls < 3, "nothing gets through: {error}");
+    }
+    proxy.mend();
+    assert_eq!(items(&store).await.len(), 48);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn items_that_come_back_unprocessed_are_written_all_the_same() {
     let mut place = Place::new();

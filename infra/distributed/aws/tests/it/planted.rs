@@ -15,3 +15,10 @@ fn dropping_what_comes_back_turns_unprocessed_items_red() {
     assert!(passes_with("none", test));
     assert!(!passes_with("drop-unprocessed", test));
 }
+
+#[test]
+fn asking_a_slow_table_for_as_much_as_ever_gets_nothing_through() {
+    let test = "faults::a_table_that_answers_slowly_is_asked_for_less_at_once";
+    assert!(passes_with("none", test));
+    assert!(!passes_with("unpaced", test));
+}
