@@ -62,7 +62,9 @@ static PROPERTIES: LazyLock<WriterPropertiesPtr> = LazyLock::new(|| {
         .set_column_encoding(column("offset"), Encoding::DELTA_BINARY_PACKED)
         .set_column_encoding(column("time"), Encoding::DELTA_BINARY_PACKED)
         .set_column_encoding(column("version"), Encoding::DELTA_BINARY_PACKED)
-        // The smallest and the largest event as text say nothing to anybody.
+        // The smallest and the largest of what rows are not sorted by say nothing to anybody.
+        .set_column_statistics_enabled(column("id"), EnabledStatistics::None)
+        .set_column_statistics_enabled(column("subject"), EnabledStatistics::None)
         .set_column_statistics_enabled(column("event"), EnabledStatistics::None)
         .build();
     Arc::new(properties)
@@ -121,17 +123,16 @@ pub fn encode(records: &[LogRecord], span: &Span) -> Result<Bytes, EncodeError> 
 /// [`encode`] that also returns the footer written.
 pub(super) fn encode_object(records: &[LogRecord], span: &Span) -> Result<(Bytes, Footer), EncodeError> {
     let mut digest = RecordDigest::default();
-    let rows = digest.update_all(records);
+    let (rows, sellers) = sorted_rows(records, &mut digest);
     let footer = Footer {
         log: span.log,
         partition: span.partition,
         first_offset: span.first_offset,
         next_offset: span.next_offset,
-        rows,
+        rows: rows.len() as u64,
         digest: digest.finish(),
         created_at: span.created_at,
     };
-    let (rows, sellers) = sorted_rows(records);
     let raw: usize = records.iter().map(|record| record.payload.len()).sum();
     // Events compress to about a seventh.
     let out = Vec::with_capacity(raw / 6 + 16 * 1024);
@@ -198,8 +199,9 @@ fn empty() -> ByteArray {
     ByteArray::from(Bytes::new())
 }
 
-/// Reads the rows' columns and sorts them by seller and time; equal ones stay in the order of offsets.
-fn sorted_rows(records: &[LogRecord]) -> (Vec<Row>, Vec<ByteArray>) {
+/// Reads the rows' columns and sorts them by seller and time; equal ones stay in the order of offsets. The digest takes
+/// each in while its payload is in the cache.
+fn sorted_rows(records: &[LogRecord], digest: &mut RecordDigest) -> (Vec<Row>, Vec<ByteArray>) {
     let mut numbers: HashMap<&[u8], u32> = HashMap::new();
     let mut parsed = Vec::new();
     let mut rows = Vec::with_capacity(records.len());
@@ -208,6 +210,7 @@ fn sorted_rows(records: &[LogRecord]) -> (Vec<Row>, Vec<ByteArray>) {
             continue;
         }
         let payload = &record.payload[..];
+        digest.update(record.offset, payload);
         match columns(payload) {
             Columns::InPlace(layout) => {
                 let next = u32::try_from(numbers.len()).expect("fewer sellers than records");
