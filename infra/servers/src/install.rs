@@ -137,6 +137,15 @@ pub fn once(
     Ok(target)
 }
 
+/// What Maven takes for a project: without one it calls folders by names such as `${project.basedir}`.
+pub fn project(dependencies: &str) -> String {
+    format!(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
+         <groupId>souk</groupId><artifactId>servers</artifactId><version>1</version>\
+         <packaging>pom</packaging><dependencies>{dependencies}</dependencies></project>\n"
+    )
+}
+
 fn maven(cache: &Path, package: &Package) -> anyhow::Result<PathBuf> {
     once(cache, package.folder, |folder| {
         eprintln!("installing {} with Maven (some seconds)", package.name);
@@ -150,12 +159,7 @@ fn maven(cache: &Path, package: &Package) -> anyhow::Result<PathBuf> {
                 )
             })
             .collect();
-        let pom = format!(
-            "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
-             <groupId>souk</groupId><artifactId>servers</artifactId><version>1</version>\
-             <packaging>pom</packaging><dependencies>{dependencies}</dependencies></project>\n"
-        );
-        std::fs::write(folder.join("pom.xml"), pom)?;
+        std::fs::write(folder.join("pom.xml"), project(&dependencies))?;
         quietly(Command::new("mvn").args(["-q", "-B", "-f"]).arg(folder.join("pom.xml")).args([
             "dependency:copy-dependencies",
             "-DincludeScope=runtime",

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use super::programs;
-use crate::install::{MAVEN, cache, once};
+use crate::install::{MAVEN, cache, once, project};
 use crate::tools::{Tool, on_path, provide, quietly};
 
 /// Each major version with its release, as <https://github.com/zonkyio/embedded-postgres-binaries> has them: server
@@ -32,7 +32,7 @@ pub fn of_version(version: u32, folder: &Path) -> anyhow::Result<PathBuf> {
     }
     let own = folder.join("programs");
     if !own.is_dir() {
-        let packed = packed(version)?;
+        let packed = packed(version, &cache()?)?;
         let new = tempfile::Builder::new().prefix("programs-").tempdir_in(folder)?;
         quietly(Command::new("tar").arg("-xJf").arg(packed).arg("-C").arg(new.path()))
             .with_context(|| format!("could not unpack PostgreSQL {version}"))?;
@@ -44,7 +44,8 @@ pub fn of_version(version: u32, folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(own.join("bin"))
 }
 
-fn packed(version: u32) -> anyhow::Result<PathBuf> {
+/// Returns the archive of `version`, brought into `cache` where it is not there.
+fn packed(version: u32, cache: &Path) -> anyhow::Result<PathBuf> {
     let Some((_, release)) = RELEASES.iter().find(|(major, _)| *major == version) else {
         bail!("PostgreSQL {version} is neither installed nor among those that can be fetched: install it");
     };
@@ -54,17 +55,38 @@ fn packed(version: u32) -> anyhow::Result<PathBuf> {
         other => bail!("there is no PostgreSQL {version} to fetch for {other}: install it"),
     };
     provide(&[&MAVEN, &XZ])?;
-    let folder = once(&cache()?, &format!("postgres-{release}"), |folder| {
+    let folder = once(cache, &format!("postgres-{release}"), |folder| {
         eprintln!("installing PostgreSQL {release} with Maven (some seconds)");
         let artifact =
             format!("io.zonky.test.postgres:embedded-postgres-binaries-linux-{machine}:{release}:jar");
+        // What Maven leaves beside the archive, its own notes included, is not for the cache.
+        let work = tempfile::tempdir_in(folder)?;
+        std::fs::write(work.path().join("pom.xml"), project(""))?;
         let mut maven = Command::new("mvn");
-        maven.current_dir(folder).args(["-q", "-B", "dependency:unpack", "-DoutputDirectory=."]);
+        maven.current_dir(work.path()).args(["-q", "-B", "dependency:unpack", "-DoutputDirectory=."]);
         quietly(maven.arg(format!("-Dartifact={artifact}"))).with_context(|| {
             format!("could not fetch PostgreSQL {release}: is Maven's repository within reach?")
-        })
+        })?;
+        let packed = packed_in(work.path())?.context("the artifact has no PostgreSQL in it")?;
+        std::fs::rename(&packed, folder.join(packed.file_name().context("a file has a name")?))?;
+        Ok(())
     })?;
+    packed_in(&folder)?.with_context(|| format!("{} has no PostgreSQL in it: remove it", folder.display()))
+}
+
+fn packed_in(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     let is_packed = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "txz");
-    let mut files = std::fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
-    files.find(is_packed).with_context(|| format!("{} has no PostgreSQL in it: remove it", folder.display()))
+    Ok(std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).find(is_packed))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_release_is_brought_alone() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let packed = super::packed(17, cache.path()).expect("it is brought");
+        let folder = packed.parent().expect("it is in a folder");
+        let names: Vec<_> = std::fs::read_dir(folder).expect("it is there").flatten().collect();
+        assert!(names.len() == 1 && packed.is_file(), "{names:?}");
+    }
 }
