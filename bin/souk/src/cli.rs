@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use souk_domain::EventType;
 
+mod asked;
 mod flags;
 mod migrate;
 mod moving;
 mod places;
 
+pub use asked::asked;
 pub use flags::{
     AllSettings, AnalyticsSettings, ApiSettings, HasSettings, MigrateSettings, MoveSettings,
     NotificationsSettings, SettingFlags, StoreSettings, UpSettings, WebSettings,

@@ -21,7 +21,7 @@ mod wiring;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(cli::asked(std::env::args_os()));
     let outcome = match cli.command {
         None => commands::up::run(cli.up),
         Some(Command::Up(args)) => commands::up::run(args),

@@ -40,6 +40,29 @@ fn every_help_has_an_example() {
     }
 }
 
+/// Whoever does not know a command asks in one of these ways.
+#[test]
+fn help_is_there_however_it_is_asked_for() {
+    let folder = here();
+    let help = |args: &[&str]| {
+        let output = run_souk(folder.path(), args, &[]);
+        assert_eq!(output.code, Some(0), "{args:?}: {output:?}");
+        output.stdout
+    };
+    for (args, same) in [
+        (&["help", "--help"][..], &["help"][..]),
+        (&["help", "-h"], &["help"]),
+        (&["help", "audit", "--help"], &["help", "audit"]),
+        (&["migrate", "help", "--help"], &["migrate", "help"]),
+        (&["migrate", "help", "copy", "-h"], &["migrate", "help", "copy"]),
+    ] {
+        assert_eq!(help(args), help(same), "{args:?}");
+    }
+    // A value is no question.
+    let file = run_souk(folder.path(), &["load", "--data", "help", "--no-such-flag"], &[]);
+    assert_eq!(file.code, Some(2), "{file:?}");
+}
+
 #[test]
 fn help_names_every_exit_code() {
     let output = run_souk(here().path(), &["--help"], &[]);
