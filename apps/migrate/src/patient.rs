@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use souk_ports::{
     GivenKey, KeyType, LockHolder, PortError, RowCount, SellersSku, SharedSkus, Source, SourceIdentity,
-    SourceQuery, SourceRow, SourceTable, TableName,
+    SourceQuery, SourceRow, SourceTable, TableName, fault,
 };
 
 use crate::record::Waiting;
@@ -46,7 +46,11 @@ impl Patient {
         let began = tokio::time::Instant::now();
         loop {
             match ask().await {
-                Err(error) if error.is_retryable() && began.elapsed() < PATIENCE => {
+                Err(error)
+                    if error.is_retryable()
+                        && began.elapsed() < PATIENCE
+                        && !fault::planted("migrate-impatient") =>
+                {
                     self.tell(Some(&error));
                     tokio::time::sleep(PAUSE).await;
                 }

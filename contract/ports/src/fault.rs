@@ -1,8 +1,9 @@
 //! Planted bugs and crash points, so that a test can prove that its check would notice one and that nothing is lost
 //! wherever a process ends.
 //!
-//! In debug builds the environment variable `SOUK_PLANTED_BUG` names a bug, and `SOUK_CRASH_AT` a crash point with
-//! the visit at which the process ends there, `relay.sent:2`; release builds have none of this.
+//! In debug builds the environment variable `SOUK_PLANTED_BUG` names a bug, `SOUK_CRASH_AT` a crash point with the visit
+//! at which the process ends there, `relay.sent:2`, and `SOUK_STOP_AT` one at which it stands still until it is sent
+//! SIGCONT, so that a test can take away what it works with at that very moment; release builds have none of this.
 
 /// Every crash point: a step after which something is durable that was not before, or just before one.
 pub const CRASH_POINTS: &[&str] = &[
@@ -126,17 +127,16 @@ pub fn hurried() -> bool {
     false
 }
 
-/// Ends the process at once, as `kill -9` would, when the crash point `name` is chosen and this is its visit.
+/// Ends the process at once, as `kill -9` would, or stops it until it is told to go on, when the crash point `name` is
+/// chosen and this is its visit.
 ///
 /// # Panics
 /// When `name` is not among [`CRASH_POINTS`], [`MIGRATION_CRASH_POINTS`], [`BACKUP_CRASH_POINTS`],
 /// [`RESTORE_CRASH_POINTS`], [`TURNING_CRASH_POINTS`] or [`MOVE_CRASH_POINTS`].
 #[cfg(debug_assertions)]
 pub fn crash_point(name: &str) {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static CHOSEN: OnceLock<Option<(String, u64)>> = OnceLock::new();
-    static VISITS: AtomicU64 = AtomicU64::new(0);
+    static CRASH: Chosen = Chosen::by("SOUK_CRASH_AT");
+    static STOP: Chosen = Chosen::by("SOUK_STOP_AT");
     let all = [
         CRASH_POINTS,
         MIGRATION_CRASH_POINTS,
@@ -147,18 +147,43 @@ pub fn crash_point(name: &str) {
     ];
     let known = all.iter().any(|all| all.contains(&name));
     assert!(known, "{name} is not among the crash points");
-    let chosen = CHOSEN.get_or_init(|| {
-        let text = std::env::var("SOUK_CRASH_AT").ok()?;
-        let (name, visit) = text.split_once(':').unwrap_or((&text, "1"));
-        Some((name.to_owned(), visit.parse().unwrap_or(1)))
-    });
-    if let Some((point, visit)) = chosen
-        && point == name
-        && VISITS.fetch_add(1, Ordering::SeqCst) + 1 == *visit
-    {
+    if let Some(visit) = CRASH.is_here(name) {
         // To the descriptor itself: nothing may be buffered that the abort would lose.
         eprintln!("crash point {name}, visit {visit}");
         std::process::abort();
+    }
+    if let Some(visit) = STOP.is_here(name) {
+        eprintln!("stop point {name}, visit {visit}");
+        let stop =
+            std::process::Command::new("kill").args(["-STOP", &std::process::id().to_string()]).status();
+        assert!(stop.is_ok_and(|status| status.success()), "nobody stops this process: is there a `kill`?");
+    }
+}
+
+/// A crash point that a variable of the environment chooses, and how often it was visited.
+#[cfg(debug_assertions)]
+struct Chosen {
+    variable: &'static str,
+    place: std::sync::OnceLock<Option<(String, u64)>>,
+    visits: std::sync::atomic::AtomicU64,
+}
+
+#[cfg(debug_assertions)]
+impl Chosen {
+    const fn by(variable: &'static str) -> Self {
+        Self { variable, place: std::sync::OnceLock::new(), visits: std::sync::atomic::AtomicU64::new(0) }
+    }
+
+    /// Counts a visit at `name`; returns its number when it is the one that was chosen.
+    fn is_here(&self, name: &str) -> Option<u64> {
+        let place = self.place.get_or_init(|| {
+            let text = std::env::var(self.variable).ok()?;
+            let (name, visit) = text.split_once(':').unwrap_or((&text, "1"));
+            Some((name.to_owned(), visit.parse().unwrap_or(1)))
+        });
+        let (_, visit) = place.as_ref().filter(|(point, _)| point == name)?;
+        let this = self.visits.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+        (this == *visit).then_some(*visit)
     }
 }
 

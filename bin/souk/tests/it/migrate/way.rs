@@ -10,11 +10,11 @@ const BESIDE: [&str; 2] = ["--data-dir", "data"];
 
 impl Shop {
     /// Takes a step on the folder that [`Start`] uses.
-    fn beside(&self, step: &[&str], env: &[(&str, &str)]) -> Output {
+    pub fn beside(&self, step: &[&str], env: &[(&str, &str)]) -> Output {
         self.step(&[step, &BESIDE[..]].concat(), env)
     }
 
-    fn done_beside(&self, step: &[&str]) -> Output {
+    pub fn done_beside(&self, step: &[&str]) -> Output {
         let output = self.beside(step, &[]);
         assert_eq!(output.code, Some(0), "{step:?}: {output:?}");
         output
@@ -37,18 +37,22 @@ impl Shop {
 
     /// Takes a step in a process of its own.
     pub fn begin(&self, step: &[&str]) -> Running {
+        self.begin_with(step, &[])
+    }
+
+    pub fn begin_with(&self, step: &[&str], env: &[(&str, &str)]) -> Running {
         let mut command = souk();
         command.arg("migrate").args(step).args(["--source-file", "source.url"]).args(BESIDE);
-        command.current_dir(self.path()).env("SOUK_HURRY", "1");
+        command.current_dir(self.path()).env("SOUK_HURRY", "1").envs(env.iter().copied());
         Running::spawn(command)
     }
 }
 
-fn stock(souk: &Souk, id: &str) -> Value {
+pub fn stock(souk: &Souk, id: &str) -> Value {
     souk.api().get(&format!("/products/{id}")).json()["stock"].clone()
 }
 
-fn sell(souk: &Souk, id: &str) -> u16 {
+pub fn sell(souk: &Souk, id: &str) -> u16 {
     let body = json!({"delta": -1, "reason": "sale"}).to_string();
     souk.api().post(&format!("/products/{id}/stock-adjustments"), &body).status
 }

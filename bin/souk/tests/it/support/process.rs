@@ -196,6 +196,10 @@ impl Running {
         self.log.lock().expect("no reader panics").clone()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child can be waited for").is_some()
     }
@@ -346,7 +350,7 @@ impl Souk {
     }
 
     pub fn pid(&self) -> u32 {
-        self.process.child.id()
+        self.process.pid()
     }
 
     /// Sends a signal, such as `libc::SIGTERM`.
