@@ -31,6 +31,8 @@ const BATCH: usize = 2_000;
 const IDLE: Duration = Duration::from_millis(100);
 /// Time after which the record is written though nothing was done, and what was told is forgotten.
 const NOW_AND_THEN: Duration = Duration::from_secs(1);
+/// What a follower rests with a planted bug: far longer than it takes to write everything once more.
+const DAWDLING: Duration = Duration::from_secs(30);
 /// Differences that the record shows.
 const EXAMPLES: usize = 5;
 
@@ -213,6 +215,9 @@ impl<'a> Forward<'a> {
         if waiting > 0 {
             fault::crash_point("migrate.followed");
             self.keep()?;
+            if fault::planted("migrate-follower-dawdles") {
+                tokio::time::sleep(DAWDLING).await;
+            }
         }
         if self.kept.elapsed() > NOW_AND_THEN {
             self.keep()?;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::support::{Output, run_souk};
 
 mod backup;
+mod busy;
 mod killed;
 mod old_api;
 mod on_servers;
