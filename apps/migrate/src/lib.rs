@@ -59,8 +59,8 @@ pub use record::{AtWork, CopyRecord, Folder, Record, StepRecord, Waiting};
 pub use shadow::{Example, Fields, Shadow, ShadowConfig, Speed, Until, shadow};
 pub use status::Standing;
 pub use way::{
-    BackRecord, DifferencesRecord, Direction, Finished, FollowRecord, Following, Pace, ShutRecord, Turn,
-    TurnRecord, Turned, Way, cut_over, finish, follow, roll_back,
+    BackRecord, DifferencesRecord, Direction, Finished, FollowRecord, Following, Pace, ProvenRecord,
+    ShutRecord, Turn, TurnRecord, Turned, Way, cut_over, finish, follow, roll_back,
 };
 
 /// What the steps work with.

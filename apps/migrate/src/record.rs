@@ -14,7 +14,9 @@ use souk_domain::Timestamp;
 use souk_ports::fault;
 
 use crate::error::MigrateError;
-use crate::way::{BackRecord, DifferencesRecord, Direction, FollowRecord, ShutRecord, TurnRecord};
+use crate::way::{
+    BackRecord, DifferencesRecord, Direction, FollowRecord, ProvenRecord, ShutRecord, TurnRecord,
+};
 
 mod lock;
 mod waiting;
@@ -53,6 +55,9 @@ pub struct Record {
     /// Every cut-over and rollback that took effect.
     #[serde(default)]
     pub turns: Vec<TurnRecord>,
+    /// The last time that both sides were proven the same before one was opened, or let go.
+    #[serde(default)]
+    pub proven: Option<ProvenRecord>,
     /// Since when nobody can write; `None`: one side is open.
     #[serde(default)]
     pub shut: Option<ShutRecord>,

@@ -68,6 +68,9 @@ impl fmt::Display for Standing {
             write!(f, "\nat work: {at_work}")?;
         }
         self.way(f)?;
+        if let (Some(proven), Direction::OneWay | Direction::Finished) = (&record.proven, record.direction) {
+            write!(f, "\nproven the same: {proven}")?;
+        }
         if let Some(shut) = &record.shut {
             write!(f, "\n{shut}")?;
         }

@@ -31,7 +31,8 @@ use forward::{Forward, leave};
 
 pub use finish::{Finished, finish};
 pub use state::{
-    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Pace, ShutRecord, TurnRecord,
+    BackRecord, DifferencesRecord, Direction, FollowRecord, Following, Pace, ProvenRecord, ShutRecord,
+    TurnRecord,
 };
 pub use turn::{Turn, Turned, cut_over, roll_back};
 

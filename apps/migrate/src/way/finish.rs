@@ -7,7 +7,7 @@ use serde::Serialize;
 use souk_ports::{Keeper, fault};
 
 use super::backward::Backward;
-use super::{Direction, Way};
+use super::{Direction, ProvenRecord, Way};
 use crate::backup::Judgement;
 use crate::compare::{Difference, NAMED, Suspect, compare_with, settle};
 use crate::{Comparison, MigrateError, Progress};
@@ -78,8 +78,11 @@ pub async fn finish(
     let only_here = direction == Direction::Forward && way.has_added_rows().await?;
     // The record first: with what is removed goes the place up to which was written back. Whoever is killed in between takes
     // the step again.
+    let proven = finished.comparison.as_ref().filter(|it| it.ok);
+    let proven = proven.map(|it| ProvenRecord::of("finish", way.deps.clock.now(), it));
     way.change(|record| {
         record.shut = None;
+        record.proven = proven.or(record.proven.take());
         if direction == Direction::Forward {
             record.follow = None;
             if only_here {

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use souk_domain::Timestamp;
 
+use crate::Comparison;
+
 /// Rows that break a rule which the record names; more are let go until they change again.
 const MOST_REFUSED: usize = 1_000;
 
@@ -105,6 +107,37 @@ pub struct TurnRecord {
     pub to: souk_ports::Keeper,
     /// For how long nobody could write, in milliseconds; `None`: it was killed before it could say.
     pub downtime_ms: Option<u64>,
+}
+
+/// What a comparison of everything found that was no difference, and upon which a step took effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProvenRecord {
+    /// The step.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Rows of the source.
+    pub rows: u64,
+    /// Those of them that the policies leave out.
+    pub skipped: u64,
+    /// Products in souk.
+    pub products: u64,
+}
+
+impl ProvenRecord {
+    /// Notes a comparison without a difference.
+    pub(super) fn of(by: &str, at: Timestamp, comparison: &Comparison) -> Self {
+        let Comparison { rows, skipped, products, .. } = *comparison;
+        Self { by: by.to_owned(), at, rows, skipped, products }
+    }
+}
+
+impl fmt::Display for ProvenRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, at, rows, skipped, products } = self;
+        write!(f, "{rows} rows ({skipped} skipped), {products} products: 0 differences at the {by} of {at}")
+    }
 }
 
 /// Both sides are shut: a turn is under way, or was broken off.

@@ -9,7 +9,7 @@ use super::{PAUSE, Turn, Turned, Turning, late, same, unless};
 use crate::compare::compare_with;
 use crate::way::backward::Backward;
 use crate::way::state::Pace;
-use crate::way::{Direction, Way};
+use crate::way::{Direction, ProvenRecord, Way};
 use crate::{Comparison, MigrateError, Progress};
 
 /// Gives the products back to the source. Broken off by `stop` before the record is turned, it opens souk again; afterwards
@@ -60,7 +60,7 @@ pub async fn roll_back(
         Ok(comparison) if comparison.ok => comparison,
         other => return turning.refuse(other).await,
     };
-    if let Err(error) = turn_record(way).await {
+    if let Err(error) = turn_record(way, &comparison).await {
         // Whether it was turned is what it says, not what was told of writing it.
         match way.folder.record() {
             Ok(record) if record.direction == Direction::Back => return turning.refuse(Err(error)).await,
@@ -112,9 +112,11 @@ async fn prove(
 }
 
 /// The point of no return.
-async fn turn_record(way: &Way<'_>) -> Result<(), MigrateError> {
+async fn turn_record(way: &Way<'_>, comparison: &Comparison) -> Result<(), MigrateError> {
     let position = way.capture.position().await?;
+    let proven = ProvenRecord::of("rollback", way.deps.clock.now(), comparison);
     way.change(|record| {
+        record.proven = Some(proven);
         record.direction = Direction::Forward;
         record.differences = None;
         if let Some(follow) = &mut record.follow {

@@ -8,7 +8,7 @@ use souk_ports::{BackKeys, BackWriting, Keeper, fault};
 use super::{Turn, Turned, Turning, late, ready_for_the_fence, ready_for_the_way_back, same, unless};
 use crate::way::backward::Position;
 use crate::way::forward::Forward;
-use crate::way::{Direction, Way};
+use crate::way::{Direction, ProvenRecord, Way};
 use crate::{Comparison, MigrateError, Progress};
 
 /// Makes souk the keeper. Broken off by `stop` before the record is turned, it opens the old system again; afterwards it
@@ -47,7 +47,7 @@ pub async fn cut_over(
         Ok(comparison) if comparison.ok => comparison,
         other => return turning.refuse(other).await,
     };
-    if let Err(error) = turn_record(way, turn).await {
+    if let Err(error) = turn_record(way, turn, &comparison).await {
         // Whether it was turned is what it says, not what was told of writing it.
         match way.folder.record() {
             Ok(record) if record.direction == Direction::Forward => return turning.refuse(Err(error)).await,
@@ -107,7 +107,7 @@ async fn prove(
 }
 
 /// The point of no return.
-async fn turn_record(way: &Way<'_>, turn: Turn) -> Result<(), MigrateError> {
+async fn turn_record(way: &Way<'_>, turn: Turn, comparison: &Comparison) -> Result<(), MigrateError> {
     let position = Position::end(way).await?;
     if !turn.one_way {
         let table = way.table().await?;
@@ -115,7 +115,9 @@ async fn turn_record(way: &Way<'_>, turn: Turn) -> Result<(), MigrateError> {
             BackWriting { table: &table, keys: &BackKeys::Ids, columns: &[], put: &[], delete: &[] };
         way.old.write(&nothing, &position.text()).await?;
     }
+    let proven = ProvenRecord::of("cutover", way.deps.clock.now(), comparison);
     way.change(|record| {
+        record.proven = Some(proven);
         record.direction = if turn.one_way { Direction::OneWay } else { Direction::Back };
         record.back = None;
         record.differences = None;

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use souk_client::Target as Place;
-use souk_migrate::{Checklist, Comparison, Criterion, Direction, Fields, Shadow, ShadowConfig, Until};
+use souk_migrate::{
+    Checklist, Comparison, Criterion, Direction, Fields, Record, Shadow, ShadowConfig, Until,
+};
 use souk_ports::Keeper;
 use souk_verify::{Report, Status, StepName, VerifyConfig};
 
@@ -64,9 +66,9 @@ pub fn check(args: CheckArgs) -> Result<(), Failure> {
         return rehearse::reading(args, Reading::Check { api: &config.api });
     }
     Step::look(args)?.run(async move |step| {
-        let direction = step.folder.record()?.direction;
+        let record = step.folder.record()?;
         let keeper = keeper(&step).await;
-        let lost = lost(&step, direction).await;
+        let lost = lost(&step, &record).await;
         let audited = audited(&step).await;
         let place = Place::parse("api", &config.api).map_err(|error| Failure::Usage(error.to_string()))?;
         let speed = match old {
@@ -108,19 +110,19 @@ async fn keeper(step: &Step) -> Keeper {
     keeper
 }
 
-async fn lost(step: &Step, direction: Direction) -> Criterion {
+async fn lost(step: &Step, record: &Record) -> Criterion {
     let (name, by_hand) = ("no data is lost", "souk migrate compare");
-    let over = match direction {
-        Direction::Forward | Direction::Back => None,
-        Direction::OneWay => {
-            Some("souk keeps the products, and no way leads back: the source is of the past")
-        }
-        Direction::Finished => {
-            Some("the migration is finished: `souk migrate status` says what its last comparison found")
-        }
-    };
-    if let Some(why) = over {
-        return Criterion::not_now(name, why, "souk migrate status");
+    // The source is of the past: what souk has from it was proven when it was let go, and souk's stores are audited.
+    if let Direction::OneWay | Direction::Finished = record.direction {
+        let by_hand = "souk migrate status; souk audit";
+        return match &record.proven {
+            Some(proven) => {
+                Criterion::of(name, Ok(format!("{proven}; souk alone keeps them since")), by_hand)
+            }
+            None => {
+                Criterion::not_now(name, "how the last comparison came out was not written down", by_hand)
+            }
+        };
     }
     let found = async {
         let (mapping, target) = (step.mapping()?, Target::open(&step.settings).await?);

@@ -74,6 +74,10 @@ fn a_shop_goes_over_and_back_and_over_with_souk_on_servers() {
     assert!(criteria.len() == 8 && criteria.iter().all(|it| it["met"] == "yes"), "{list:#}");
     let finished = it.step(&["finish", "--json"]).json();
     assert_eq!(finished["ok"], true, "{finished:#}");
+    // The source is let go, and every criterion is told all the same.
+    let list = it.step(&check).json();
+    let criteria = list["criteria"].as_array().expect("criteria");
+    assert!(criteria.len() == 8 && criteria.iter().all(|it| it["met"] == "yes"), "{list:#}");
     let audit = run_souk(it.shop.path(), &["audit", "--json"], &it.servers.env());
     assert_eq!((audit.code, &audit.json()["ok"]), (Some(0), &json!(true)), "{audit:?}");
 }

@@ -203,6 +203,53 @@ fn every_criterion_is_checked_and_nothing_is_left_behind() {
     assert!(away.stdout.contains("✗ all services are up, and healthy"), "{away:?}");
 }
 
+/// At the end the source is let go: what was proven then is what can be told, and nothing but a proof is.
+#[test]
+fn every_criterion_is_told_after_the_end_too() {
+    let copied = Copied::new(60, "");
+    let beside = |step: &[&str], env: &[(&str, &str)]| {
+        let done = copied.shop.step(&[step, &["--data-dir", "data"]].concat(), env);
+        assert_eq!(done.code, Some(0), "{step:?}: {done:?}");
+    };
+    beside(&["cutover", "--within", "120s"], &[]);
+    beside(&["finish"], &[]);
+    copied.shop.sql("DROP TABLE products");
+    let checked = copied.check(&["--json"]);
+    let list = checked.json();
+    assert_eq!((checked.code, marks(&list)), (Some(0), vec!["yes"; 8]), "{list:#}");
+    let told = copied.check(&[]).stdout;
+    let proven = "✓ no data is lost: 60 rows (0 skipped), 60 products: 0 differences at the finish of ";
+    assert!(told.contains(proven) && told.contains("8 of 8 criteria hold"), "{told}");
+    let status = run_souk(copied.shop.path(), &["migrate", "status"], &[]).stdout;
+    assert!(status.contains("proven the same: 60 rows (0 skipped), 60 products"), "{status}");
+    // A record without the proof tells none.
+    let path = copied.shop.path().join("souk-migration/state.json");
+    let mut record: Value = serde_json::from_slice(&std::fs::read(&path).expect("a record")).expect("JSON");
+    record["proven"] = Value::Null;
+    std::fs::write(&path, record.to_string()).expect("our own folder");
+    let list = copied.check(&["--json"]).json();
+    assert_eq!(marks(&list)[6], "notNow", "{list:#}");
+}
+
+#[test]
+fn after_the_end_of_a_way_without_return_the_cut_over_is_the_proof() {
+    let copied = Copied::new(60, "");
+    let step = |step: &[&str]| copied.shop.step(&[step, &["--data-dir", "data"]].concat(), &[]);
+    assert_eq!(step(&["cutover", "--within", "120s", "--one-way"]).code, Some(0));
+    let one_way = copied.check(&["--json"]).json();
+    assert_eq!(marks(&one_way), vec!["yes"; 8], "{one_way:#}");
+    // What is sold since is in souk alone, which a proof of the end would be wrong about.
+    let id = copied.shop.id("Product 30");
+    let sale = r#"{"delta":-1,"reason":"sale"}"#;
+    let sold = copied.souk.api().post(&format!("/products/{id}/stock-adjustments"), sale);
+    assert_eq!(sold.status, 200, "{}", sold.text());
+    assert_eq!(step(&["finish"]).code, Some(1));
+    assert_eq!(step(&["finish", "--give-up"]).code, Some(0));
+    let told = copied.check(&[]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.stdout.contains("0 differences at the cutover of "), "{told:?}");
+}
+
 #[test]
 fn a_stream_that_drops_events_is_found_out() {
     let copied = Copied::new(20, "stream-drops-events");
