@@ -23,10 +23,9 @@ pub fn hide_passwords(value: &str) -> String {
 
 fn hide_userinfo(value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
-    // A password may hold a `/` or a `?` that should have been escaped: the last `@` before the query counts, or else
-    // the last of all.
-    let query = rest.find('?').unwrap_or(rest.len());
-    let Some(at) = rest[..query].rfind('@').or_else(|| rest.rfind('@')) else { return value.to_owned() };
+    // A password may hold anything that should have been escaped, `@` and `?` included: the last `@` counts. What is hidden
+    // of a query with an `@` of its own is no loss.
+    let Some(at) = rest.rfind('@') else { return value.to_owned() };
     match rest[..at].split_once(':') {
         Some((user, _)) => format!("{scheme}://{user}:{HIDDEN}{}", &rest[at..]),
         None => value.to_owned(),
@@ -69,6 +68,7 @@ mod tests {
             ),
             ("postgresql://postgres:p/a:s@s@localhost/app", "postgresql://postgres:********@localhost/app"),
             ("postgresql://postgres:p?ss@localhost/app", "postgresql://postgres:********@localhost/app"),
+            ("postgresql://postgres:p@s?s@localhost/app", "postgresql://postgres:********@localhost/app"),
             (
                 "postgresql://localhost/app?user=a&password=x&b=1",
                 "postgresql://localhost/app?user=a&password=********&b=1",

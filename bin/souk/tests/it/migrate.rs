@@ -20,6 +20,7 @@ mod killed;
 mod old_api;
 mod on_servers;
 mod proving;
+mod secrets;
 
 /// A word that must never be written down.
 const PASSWORD: &str = "password";

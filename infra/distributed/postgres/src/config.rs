@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use souk_domain::Stock;
+use souk_ports::fault;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::tls::{Tls, Verify};
@@ -71,6 +72,13 @@ impl PostgresConfig {
                 "has more than one @: write those of user and password as %40, and likewise / as %2F".into(),
             );
         }
+        if query.contains('@') {
+            // What stands there may be of a password, so nothing of it is shown.
+            return Err(
+                "has an @ behind a ?: write those of user and password as %40 and %3F, in parameters @ as %40"
+                    .into(),
+            );
+        }
         let mut options = TlsOptions::default();
         let mut kept = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -121,7 +129,11 @@ impl PostgresConfig {
 
     /// Returns the URL without its password.
     pub fn address(&self) -> String {
-        let user = self.server.get_user().map(|user| format!("{user}@")).unwrap_or_default();
+        let mut user = self.server.get_user().map(|user| format!("{user}@")).unwrap_or_default();
+        if fault::planted("postgres-shows-password") {
+            let password = String::from_utf8_lossy(self.server.get_password().unwrap_or_default());
+            user = user.replace('@', &format!(":{password}@"));
+        }
         let ports = self.server.get_ports();
         let port = |n: usize| ports.get(n).or(ports.first()).copied().unwrap_or(5432);
         let hosts: Vec<String> = match self.server.get_hosts() {
@@ -272,6 +284,8 @@ mod tests {
         for (url, named) in [
             ("mysql://a:s3cret@b/c", "postgres://"),
             ("postgres://a:s3cret@x@b/c", "%40"),
+            ("postgres://a:x?s3cret@b/c", "%3F"),
+            ("postgres://a:x@?s3cret=&#@b/c", "%3F"),
             ("postgres://a:s3cret@b/c?colour=red", "colour"),
             ("postgres://a:s3cret@b:port/c", "port"),
             ("postgres:///c", "no host"),

@@ -34,7 +34,7 @@ fn databases(shop: &Shop, name: &str) -> i64 {
     shop.runtime.block_on(shop.sql.query_one(count, &[&name])).expect("a count").get(0)
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
