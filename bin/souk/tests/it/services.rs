@@ -1,8 +1,8 @@
 //! Services on their own against the real servers: the guide's commands, any order of starts, servers that are away.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Client, EventStream, Installation, eventually, free_port, run_souk};
+use crate::support::{Client, EventStream, Installation, Service, eventually, free_port, run_souk};
 
 const GUIDES_PRODUCT: &str = r#"{"name":"Test Product","price":99.99,"stock":10,"sellerId":"seller1"}"#;
 
@@ -132,6 +132,75 @@ fn without_postgres_the_api_says_so_and_ends_when_asked() {
     assert_eq!(told, 1, "a line for each reason, not for each attempt: {log:#?}");
     assert!(!log.join("").contains("letmein") && !health.text().contains("letmein"));
     assert_eq!(api.terminate().code(), Some(0));
+}
+
+/// Waits until `/health` names every one of `names` as waited for, each with its own address, and nothing else.
+fn waits_for(service: &Service, names: &[(&str, u16)]) {
+    let waits = |check: &Value, port: u16| {
+        let detail = check["detail"].as_str().unwrap_or_default();
+        detail.starts_with("waiting: ")
+            && detail.contains(&port.to_string())
+            && check["waitingSeconds"].is_u64()
+    };
+    eventually("it says for what it waits", || {
+        let health = service.get("/health").json();
+        let checks = health["checks"].as_object()?;
+        let all = names.iter().all(|(name, port)| checks.get(*name).is_some_and(|check| waits(check, *port)));
+        (all && checks.len() == names.len()).then_some(())
+    });
+    assert_eq!((service.get("/livez").status, service.get("/readyz").status), (200, 503));
+    for (name, _) in names {
+        let told = format!("waiting for {name}");
+        eventually("the log says it, too", || {
+            service.log().iter().any(|line| line.contains(&told)).then_some(())
+        });
+    }
+}
+
+/// Each of the servers that a service needs, away when it starts: it says for which it waits, and where it looked.
+#[test]
+fn a_service_that_starts_without_a_server_says_which_one() {
+    let folder = here();
+    let servers = Installation::new();
+    // Makes the topic, for which readers would wait beside the server that is away.
+    let mut api = servers.service(folder.path(), "api", &[]);
+    api.wait_ready();
+    for (service, name, setting) in [
+        ("notifications", "kafka", "KAFKA_BROKERS"),
+        ("analytics", "kafka", "KAFKA_BROKERS"),
+        ("analytics", "dynamodb", "DYNAMO_ENDPOINT"),
+        ("analytics", "s3", "MINIO_ENDPOINT"),
+    ] {
+        let port = free_port();
+        let scheme = if name == "kafka" { "" } else { "http://" };
+        let nobody = format!("{scheme}127.0.0.1:{port}");
+        let waiting = servers.service(folder.path(), service, &[(setting, &nobody)]);
+        waits_for(&waiting, &[(name, port)]);
+        assert_eq!(waiting.terminate().code(), Some(0), "{service} without {name} ends when asked");
+    }
+}
+
+/// All on one port needs all of them, and names each.
+#[test]
+fn one_process_that_starts_without_servers_says_for_which_it_waits() {
+    let folder = here();
+    let servers = Installation::new();
+    let ports = [free_port(), free_port(), free_port(), free_port()];
+    let [postgres, kafka, dynamo, s3] = ports.map(|port| format!("127.0.0.1:{port}"));
+    let away = [
+        ("DATABASE_URL", format!("postgresql://postgres:letmein@{postgres}/app")),
+        ("KAFKA_BROKERS", kafka),
+        ("DYNAMO_ENDPOINT", format!("http://{dynamo}")),
+        ("MINIO_ENDPOINT", format!("http://{s3}")),
+    ];
+    let mut env: Vec<(&str, String)> = servers.env().into_iter().map(|(n, v)| (n, v.to_owned())).collect();
+    env.retain(|(name, _)| !away.iter().any(|(n, _)| n == name));
+    env.extend(away);
+    let souk = Service::start(folder.path(), "up --monolith", &env);
+    let names = ["postgres", "kafka", "dynamodb", "s3"];
+    waits_for(&souk, &names.iter().copied().zip(ports).collect::<Vec<_>>());
+    assert!(!souk.log().join("").contains("letmein") && !souk.get("/health").text().contains("letmein"));
+    assert_eq!(souk.terminate().code(), Some(0));
 }
 
 #[test]
