@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
 
+use super::keys::{ANY_GIVEN, Keys};
 use super::old::OldShop;
 use super::wait_for;
 use crate::bench::http::{Connection, request};
@@ -21,14 +22,24 @@ use crate::bench::stats::median;
 const KNOWN: i64 = 2_000;
 const POISONED: &str = "nobody panics while writing into the book";
 
-/// Pieces by row; `None` of a row that is deleted.
-type Entries = BTreeMap<String, Option<i64>>;
+/// By the key of the row.
+type Entries = BTreeMap<String, Entry>;
+
+/// What a row is, for its writers.
+#[derive(Debug, Clone)]
+struct Entry {
+    /// What souk calls it.
+    id: String,
+    /// `None`: it is deleted.
+    pieces: Option<i64>,
+}
 
 /// The old system's writer, and the book that it shares with those who sell through souk.
 pub struct Book {
     runtime: Handle,
     sql: Client,
     souk: Connection,
+    keys: Keys,
     port: u16,
     shared: Arc<Shared>,
     writer: Option<JoinHandle<anyhow::Result<()>>>,
@@ -46,21 +57,43 @@ struct Shared {
 }
 
 /// What an old system does all day, the more frequent the more often.
-const SELL: &str = "UPDATE products SET quantity = CASE WHEN quantity > 0 THEN quantity - 1 ELSE 50 END, updatedAt = now() \
-     WHERE id = $1::text::uuid RETURNING quantity::int8";
-const ADD: &str = "INSERT INTO products (id, sellerId, name, price, quantity, category) VALUES (gen_random_uuid(), 'seller1', \
-     'added by the old system', 3.25, 40, 'retail') RETURNING id::text, quantity::int8";
-const DELETE: &str = "DELETE FROM products WHERE id = $1::text::uuid";
+struct Work {
+    sell: String,
+    add: String,
+    delete: String,
+}
+
+impl Work {
+    fn on(keys: Keys) -> Self {
+        let this = format!("WHERE id = $1::text::{}", keys.sql_type());
+        let (column, value) = keys.new_key();
+        Self {
+            sell: format!(
+                "UPDATE products SET quantity = CASE WHEN quantity > 0 THEN quantity - 1 ELSE 50 END, updatedAt = now() \
+                 {this} RETURNING quantity::int8"
+            ),
+            add: format!(
+                "INSERT INTO products ({column}sellerId, name, price, quantity, category) VALUES ({value}'seller1', \
+                 'added by the old system', 3.25, 40, 'retail') RETURNING id::text, quantity::int8"
+            ),
+            delete: format!("DELETE FROM products {this}"),
+        }
+    }
+}
 
 impl Book {
     /// Sets the old system to work.
     pub fn begin(old: &OldShop, souk: &Souk, rate: u32) -> anyhow::Result<Self> {
-        let (sql, writer, runtime) = (old.session()?, old.session()?, old.handle());
+        let (sql, writer, runtime, keys) = (old.session()?, old.session()?, old.handle(), old.keys());
         let known = "SELECT id::text, quantity::int8 FROM products WHERE name <> '' AND price >= 0 ORDER BY \
                      md5(id::text) LIMIT $1";
         let rows = runtime.block_on(sql.query(known, &[&KNOWN]))?;
+        let entry = |row: &tokio_postgres::Row| {
+            let key: String = row.get(0);
+            (key.clone(), Entry { id: keys.id(&key), pieces: Some(row.get(1)) })
+        };
         let shared = Arc::new(Shared {
-            entries: Mutex::new(rows.iter().map(|row| (row.get(0), Some(row.get(1)))).collect()),
+            entries: Mutex::new(rows.iter().map(entry).collect()),
             open: AtomicBool::new(true),
             over: AtomicBool::new(false),
             taken: AtomicU64::new(0),
@@ -68,10 +101,11 @@ impl Book {
         });
         let writer = {
             let (shared, runtime) = (Arc::clone(&shared), runtime.clone());
-            std::thread::spawn(move || write(&runtime, &writer, &shared, rate))
+            std::thread::spawn(move || write(&runtime, &writer, &shared, keys, rate))
         };
         let connection = runtime.block_on(Connection::open(souk.api))?;
-        Ok(Self { runtime, sql, souk: connection, port: souk.api, shared, writer: Some(writer), sold: 0 })
+        let port = souk.api;
+        Ok(Self { runtime, sql, souk: connection, keys, port, shared, writer: Some(writer), sold: 0 })
     }
 
     /// Lets the old system write again.
@@ -94,22 +128,22 @@ impl Book {
     /// Sells through souk's api.
     pub fn sell_on_souk(&mut self, sales: usize) -> anyhow::Result<usize> {
         self.reconnect()?;
-        let ids: Vec<String> = {
+        let rows: Vec<(String, String)> = {
             let entries = self.shared.entries.lock().expect(POISONED);
-            let there = entries.iter().filter(|(_, pieces)| pieces.is_some_and(|pieces| pieces > 0));
-            there.map(|(id, _)| id.clone()).take(sales).collect()
+            let there = entries.iter().filter(|(_, entry)| entry.pieces.is_some_and(|pieces| pieces > 0));
+            there.map(|(key, entry)| (key.clone(), entry.id.clone())).take(sales).collect()
         };
-        for id in &ids {
+        for (key, id) in &rows {
             let path = format!("/products/{id}/stock-adjustments");
             let sale = request("POST", &path, Some(r#"{"delta":-1,"reason":"sale"}"#));
             self.runtime.block_on(self.souk.succeed(&sale))?;
             let mut entries = self.shared.entries.lock().expect(POISONED);
-            if let Some(Some(pieces)) = entries.get_mut(id) {
+            if let Some(Entry { pieces: Some(pieces), .. }) = entries.get_mut(key) {
                 *pieces -= 1;
             }
         }
-        self.sold += ids.len() as u64;
-        Ok(ids.len())
+        self.sold += rows.len() as u64;
+        Ok(rows.len())
     }
 
     /// Times the way from a write in the old table to souk: the median of some.
@@ -118,15 +152,19 @@ impl Book {
         let mut took = Vec::new();
         for look in 0..looks {
             let name = format!("seen from afar {look} {:?}", Instant::now());
-            let insert = "INSERT INTO products (id, sellerId, name, price, quantity, category) VALUES (gen_random_uuid(), \
-                          'seller1', $1, 1, 60, 'retail') RETURNING id::text";
-            let row = self.runtime.block_on(self.sql.query_one(insert, &[&name]))?;
-            let id: String = row.get(0);
+            let (column, value) = self.keys.new_key();
+            let insert = format!(
+                "INSERT INTO products ({column}sellerId, name, price, quantity, category) VALUES ({value}'seller1', $1, 1, \
+                 60, 'retail') RETURNING id::text"
+            );
+            let row = self.runtime.block_on(self.sql.query_one(&insert, &[&name]))?;
+            let key: String = row.get(0);
+            let id = self.keys.id(&key);
             let ((), lag) = wait_for("a row of the old table in souk", || {
                 let product = self.on_souk(&id)?;
                 Ok(product.is_some_and(|product| product["name"] == name.as_str()).then_some(()))
             })?;
-            self.shared.entries.lock().expect(POISONED).insert(id, Some(60));
+            self.note(key, id, 60);
             took.push(lag.as_secs_f64());
         }
         Ok(Duration::from_secs_f64(median(&took)))
@@ -142,10 +180,11 @@ impl Book {
                 self.runtime.block_on(self.souk.succeed(&request("POST", "/products", Some(body))))?;
             let product: Value = serde_json::from_slice(answer)?;
             let id = product["id"].as_str().context("a product has an id")?.to_owned();
-            let ((), lag) = wait_for("a product of souk in the old table", || {
-                Ok(self.in_old(&id)?.is_some().then_some(()))
+            let (key, lag) = wait_for("a product of souk in the old table", || {
+                let Some(key) = self.key_of(&id)? else { return Ok(None) };
+                Ok(self.in_old(&key)?.is_some().then_some(key))
             })?;
-            self.shared.entries.lock().expect(POISONED).insert(id, Some(30));
+            self.note(key, id, 30);
             took.push(lag.as_secs_f64());
         }
         Ok(Duration::from_secs_f64(median(&took)))
@@ -155,13 +194,13 @@ impl Book {
     pub fn is_true_on_both_sides(&mut self) -> anyhow::Result<usize> {
         self.reconnect()?;
         let entries = self.shared.entries.lock().expect(POISONED).clone();
-        for (id, pieces) in &entries {
-            let (old, new) = (self.in_old(id)?, self.on_souk(id)?);
+        for (key, Entry { id, pieces }) in &entries {
+            let (old, new) = (self.in_old(key)?, self.on_souk(id)?);
             let new = new.map(|product| product["stock"].as_i64().context("a product has a stock"));
             let new = new.transpose()?;
             if old != *pieces || new != *pieces {
                 bail!(
-                    "row {id} was left with {pieces:?} pieces by its writer: {old:?} in the old table, {new:?} in souk"
+                    "row {key} was left with {pieces:?} pieces by its writer: {old:?} in the old table, {new:?} in souk"
                 );
             }
         }
@@ -182,6 +221,20 @@ impl Book {
         Ok((count(&self.shared.taken), self.sold, count(&self.shared.refused)))
     }
 
+    fn note(&self, key: String, id: String, pieces: i64) {
+        self.shared.entries.lock().expect(POISONED).insert(key, Entry { id, pieces: Some(pieces) });
+    }
+
+    /// Returns the key of the row that a product of souk's own has, once it has one.
+    fn key_of(&self, id: &str) -> anyhow::Result<Option<String>> {
+        let Some(ask) = self.keys.asked_by() else { return Ok(Some(id.to_owned())) };
+        if !self.runtime.block_on(self.sql.query_one(ANY_GIVEN, &[]))?.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let row = self.runtime.block_on(self.sql.query_opt(ask, &[&id]))?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
     fn on_souk(&mut self, id: &str) -> anyhow::Result<Option<Value>> {
         let get = request("GET", &format!("/products/{id}"), None);
         let (status, body) = self.runtime.block_on(self.souk.call(&get))?;
@@ -192,17 +245,18 @@ impl Book {
         }
     }
 
-    fn in_old(&self, id: &str) -> anyhow::Result<Option<i64>> {
-        let select = "SELECT quantity::int8 FROM products WHERE id = $1::text::uuid";
-        let row = self.runtime.block_on(self.sql.query_opt(select, &[&id]))?;
+    fn in_old(&self, key: &str) -> anyhow::Result<Option<i64>> {
+        let select =
+            format!("SELECT quantity::int8 FROM products WHERE id = $1::text::{}", self.keys.sql_type());
+        let row = self.runtime.block_on(self.sql.query_opt(&select, &[&key]))?;
         Ok(row.map(|row| row.get(0)))
     }
 }
 
 /// Writes at a steady pace, and into the book what the database has taken.
-fn write(runtime: &Handle, sql: &Client, shared: &Shared, rate: u32) -> anyhow::Result<()> {
-    let pace = Duration::from_secs(1) / rate;
-    let mut ids: Vec<String> = shared.entries.lock().expect(POISONED).keys().cloned().collect();
+fn write(runtime: &Handle, sql: &Client, shared: &Shared, keys: Keys, rate: u32) -> anyhow::Result<()> {
+    let (pace, work) = (Duration::from_secs(1) / rate, Work::on(keys));
+    let mut known: Vec<String> = shared.entries.lock().expect(POISONED).keys().cloned().collect();
     let mut due = Instant::now();
     let mut n = 0;
     while !shared.over.load(Ordering::SeqCst) {
@@ -215,27 +269,32 @@ fn write(runtime: &Handle, sql: &Client, shared: &Shared, rate: u32) -> anyhow::
         due += pace;
         n += 1;
         // Never two in a row on the same, and all in turn.
-        let at = (n * 7_919) % ids.len();
+        let at = (n * 7_919) % known.len();
         let outcome = match n % 20 {
-            0 => runtime.block_on(sql.query(ADD, &[])).map(|rows| (rows[0].get(0), Some(rows[0].get(1)))),
+            0 => {
+                runtime.block_on(sql.query(&work.add, &[])).map(|rows| (rows[0].get(0), Some(rows[0].get(1))))
+            }
             // What it adds goes again: the shop stays as large as it is.
-            10 if ids.len() > 500 => {
-                let id = ids[at].clone();
-                runtime.block_on(sql.execute(DELETE, &[&id])).map(|_| (id, None))
+            10 if known.len() > 500 => {
+                let key = known[at].clone();
+                runtime.block_on(sql.execute(&work.delete, &[&key])).map(|_| (key, None))
             }
             _ => {
-                let id = ids[at].clone();
-                runtime.block_on(sql.query(SELL, &[&id])).map(|rows| (id, rows.first().map(|row| row.get(0))))
+                let key = known[at].clone();
+                runtime
+                    .block_on(sql.query(&work.sell, &[&key]))
+                    .map(|rows| (key, rows.first().map(|row| row.get(0))))
             }
         };
         match outcome {
-            Ok((id, pieces)) => {
+            Ok((key, pieces)) => {
                 match pieces {
-                    None => ids.retain(|known| *known != id),
-                    Some(_) if !ids.contains(&id) => ids.push(id.clone()),
+                    None => known.retain(|known| *known != key),
+                    Some(_) if !known.contains(&key) => known.push(key.clone()),
                     Some(_) => {}
                 }
-                shared.entries.lock().expect(POISONED).insert(id, pieces);
+                let entry = Entry { id: keys.id(&key), pieces };
+                shared.entries.lock().expect(POISONED).insert(key, entry);
                 shared.taken.fetch_add(1, Ordering::SeqCst);
             }
             // It was told who keeps the products now.

@@ -3,12 +3,14 @@
 //!
 //! | module | is |
 //! |---|---|
+//! | `keys` | what a row of the old table is called there, and in souk |
 //! | `old` | the old system: a Postgres with the table that most shops come with, filled from real transactions |
 //! | `book` | who wrote what on which side, kept by the writers themselves, and held against both sides |
 //! | `steps` | `souk migrate …` as an operator takes it, timed, with the memory that it took |
 //! | `report` | the table at the end |
 
 mod book;
+mod keys;
 mod old;
 mod report;
 mod steps;
@@ -22,6 +24,7 @@ use souk_servers::{Kind, Options, Scratch, Servers};
 
 use crate::bench::{cleanup, souk};
 use book::Book;
+use keys::Keys;
 use old::OldShop;
 use report::Report;
 use steps::Operator;
@@ -30,12 +33,16 @@ use steps::Operator;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask migration-drill\n  cargo xtask migration-drill --rows 1000000\n  \
+                        cargo xtask migration-drill --keys integer\n  \
                         cargo xtask migration-drill --on distributed --data online-retail.csv.gz"
 )]
 pub struct Args {
     /// Rows of the old table: the real products, each as often as it takes.
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
     rows: u32,
+    /// What the old table has for keys.
+    #[arg(long, value_enum, default_value_t = Keys::Uuid)]
+    keys: Keys,
     /// Where souk keeps the shop.
     #[arg(long, value_enum, default_value_t = Engines::Embedded)]
     on: Engines,
@@ -91,7 +98,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         in_memory: kind == Kind::Dynamo,
         ..Options::default()
     })?;
-    let old = OldShop::new(&servers)?;
+    let old = OldShop::new(&servers, args.keys)?;
     let products = old.fill(args.rows, args.data.as_deref())?;
     eprintln!("{} rows of {products} real products in the old table", args.rows);
 
