@@ -1,8 +1,12 @@
 //! Puts `assets/` into the binary: a sorted table of files, each compressed once, here, and a hash over all of them,
 //! which becomes part of their address.
 //!
-//! `index.html` and `preload.txt` are of this script alone: from them the page is made, with the addresses of its
-//! parts written in.
+//! What a first visit needs is joined (`build/`): the modules of the page into one, those of its worker into another, and
+//! its sheets. Everything else is a file of its own. `index.html` is of this script alone: from it the page is made, with
+//! the addresses of its parts written in.
+
+#[path = "build/mod.rs"]
+mod joining;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,6 +16,7 @@ use std::{env, fs};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use joining::join::{Joined, Sources, join, redirect};
 
 /// Media types by extension; a file of another kind stops the build, so that none is served as something unknown.
 const MEDIA_TYPES: &[(&str, &str)] = &[
@@ -28,6 +33,14 @@ const MEDIA_TYPES: &[(&str, &str)] = &[
     ("woff2", "font/woff2"),
 ];
 
+/// The module that the page starts with, and what it fetches at once: the page that most people look at first.
+const PAGE: &str = "app/main.js";
+const FIRST: [&str; 1] = ["app/pages/products.js"];
+/// The module of the worker that holds the stream.
+const WORKER: &str = "app/stream/worker.js";
+/// The sheet that stands for those of the first page.
+const SHEET: &str = "style/page.css";
+
 /// Licence texts have no extension.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -37,13 +50,15 @@ fn main() {
     let assets = manifest.join("assets");
     println!("cargo::rerun-if-changed=assets");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
 
     let mut files = BTreeMap::new();
     collect(&assets, &assets, &mut files);
-    let hash = hash_of_all(&files);
     let index = text(&mut files, "index.html");
-    let preload = text(&mut files, "preload.txt");
-    let page = page(&index, &preload, &hash);
+    join_modules(&mut files).unwrap_or_else(|error| panic!("apps/web/assets/{error}"));
+    let index = join_sheets(&index, &mut files);
+    let hash = hash_of_all(&index, &files);
+    let page = index.replace("{{assets}}", &format!("/assets/{hash}"));
 
     let mut table = format!("pub const HASH: &str = {hash:?};\npub static INDEX: Asset = ");
     asset(&mut table, &out, "index.html", page.as_bytes());
@@ -76,14 +91,45 @@ fn text(files: &mut BTreeMap<String, Vec<u8>>, path: &str) -> String {
     String::from_utf8(content).unwrap_or_else(|_| panic!("apps/web/assets/{path} is no UTF-8"))
 }
 
-/// Writes the addresses of this build into the page.
-fn page(index: &str, preload: &str, hash: &str) -> String {
-    let assets = format!("/assets/{hash}");
-    let mut links = String::new();
-    for path in preload.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let _ = writeln!(links, "<link rel=\"modulepreload\" href=\"{assets}/{path}\">");
+/// Puts joined modules in the place of those that they begin with, and points the others to them.
+fn join_modules(files: &mut BTreeMap<String, Vec<u8>>) -> Result<(), String> {
+    let scripts = files.iter().filter(|(path, _)| path.ends_with(".js"));
+    let texts: BTreeMap<String, String> = scripts
+        .map(|(path, content)| Ok((path.clone(), String::from_utf8(content.clone()).map_err(|_| path)?)))
+        .collect::<Result<_, &String>>()
+        .map_err(|path| format!("{path}: it is no UTF-8"))?;
+    let sources: Sources = texts.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let page = join(PAGE, &FIRST, &sources)?;
+    let worker = join(WORKER, &[], &sources)?;
+    for (path, source) in &sources {
+        if page.order.iter().any(|joined| joined == path) {
+            files.remove(*path);
+        } else if path.starts_with("app/") {
+            files.insert((*path).to_owned(), redirect(path, source, &page)?.into_bytes());
+        }
     }
-    index.replace("{{preload}}", links.trim_end()).replace("{{assets}}", &assets)
+    for Joined { entry, code, .. } in [page, worker] {
+        files.insert(entry, code.into_bytes());
+    }
+    Ok(())
+}
+
+/// Puts one sheet in the place of those that the page names, in their order, and returns the page that names it.
+fn join_sheets(index: &str, files: &mut BTreeMap<String, Vec<u8>>) -> String {
+    let named = |line: &str| {
+        let path = line.strip_prefix("<link rel=\"stylesheet\" href=\"{{assets}}/")?.strip_suffix("\">")?;
+        Some(path.to_owned())
+    };
+    let mut sheet = String::new();
+    for path in index.lines().filter_map(named) {
+        sheet.push_str(&text(files, &path));
+    }
+    files.insert(SHEET.to_owned(), sheet.into_bytes());
+    let link = format!("<link rel=\"stylesheet\" href=\"{{{{assets}}}}/{SHEET}\">");
+    let mut lines: Vec<&str> =
+        index.lines().map(|line| named(line).map_or(line, |_| link.as_str())).collect();
+    lines.dedup();
+    lines.join("\n") + "\n"
 }
 
 /// Writes an asset as an expression, and its bytes to a file: compressed, unless that makes it no smaller.
@@ -112,8 +158,9 @@ fn media_type(path: &str) -> &'static str {
     known.unwrap_or_else(|| panic!("apps/web/build.rs knows no media type of {path}: add it")).1
 }
 
-fn hash_of_all(files: &BTreeMap<String, Vec<u8>>) -> String {
-    let mut hash = FNV_BASIS;
+/// Of what is served, not of what it is made from: another way of joining makes other files.
+fn hash_of_all(index: &str, files: &BTreeMap<String, Vec<u8>>) -> String {
+    let mut hash = fnv(index.as_bytes(), FNV_BASIS);
     for (path, content) in files {
         for part in [path.as_bytes(), content] {
             hash = fnv(&part.len().to_le_bytes(), hash);

@@ -51,7 +51,7 @@ mod tests {
             assert_eq!(find(asset.path).map(|found| found.hash), Some(asset.hash));
             assert_eq!(asset.content().len(), asset.size, "{}", asset.path);
         }
-        for path in ["", "index.html", "preload.txt", "../Cargo.toml", "app", "app/"] {
+        for path in ["", "index.html", "app/html.js", "style/base.css", "../Cargo.toml", "app", "app/"] {
             assert!(find(path).is_none(), "{path:?}");
         }
     }

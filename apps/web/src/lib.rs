@@ -1,7 +1,7 @@
 //! The dashboard: a page for people, embedded in the binary, that talks to the other services from the browser.
 //!
-//! The server's part is small. It serves the files of `assets/`, which `build.rs` put into the binary, under an address
-//! with a hash over all of them; it tells the page where the services are (`/config.json`), and fills an empty shop with
+//! The server's part is small. It serves the files of `assets/`, which `build.rs` joined and put into the binary, under an
+//! address with a hash over all of them; it tells the page where the services are (`/config.json`), and fills an empty shop with
 //! a sample when asked (`/demo`). What the page is made of is said in `assets/app/main.js`.
 //!
 //! | file | does |

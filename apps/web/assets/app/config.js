@@ -10,8 +10,8 @@ import { retrying } from "./retry.js";
  * @property {"embedded" | "distributed"} backend
  */
 
-/** @type {Config} */
-export let config;
+/** Filled once it is known. @type {Config} */
+export const config = /** @type {any} */ ({});
 
 /** `offset` is what has to be added to this machine's clock to get the server's, in milliseconds. */
 export const clock = { offset: 0, roundTrip: Infinity };
@@ -39,8 +39,7 @@ async function ask({ timed }) {
 
 /** Reads the configuration, for as long as it takes. */
 export async function loadConfig() {
-  config = await retrying(() => ask({ timed: false }), { attempts: Infinity });
-  return config;
+  return Object.assign(config, await retrying(() => ask({ timed: false }), { attempts: Infinity }));
 }
 
 /** Looks at the server's clock a few times more, once the page is up; and again after a sleep. */

@@ -18,14 +18,17 @@ import { showMessages } from "./ui/messages.js";
 /** The first list has the network and the processor for itself; but not for longer than this. */
 const PATIENCE_MILLIS = 1_000;
 
-// A page that cannot be had is the frame's to tell.
-await Promise.all([loadConfig(), loadPage(route.value.page).catch(() => undefined)]);
-restoreSeller();
-render(html`<${Shell} />`, document.getElementById("app"));
-showMessages();
-startNews();
-if (route.value.page === HOME) await Promise.race([ready, wait(PATIENCE_MILLIS)]);
-connectStream();
-await wait(PATIENCE_MILLIS);
-tuneClock();
-globalThis.souk = { version: config.version };
+async function start() {
+  // A page that cannot be had is the frame's to tell.
+  await Promise.all([loadConfig(), loadPage(route.value.page).catch(() => undefined)]);
+  restoreSeller();
+  render(html`<${Shell} />`, document.getElementById("app"));
+  showMessages();
+  startNews();
+  if (route.value.page === HOME) await Promise.race([ready, wait(PATIENCE_MILLIS)]);
+  connectStream();
+  await wait(PATIENCE_MILLIS);
+  tuneClock();
+  globalThis.souk = { version: config.version };
+}
+start();

@@ -1,4 +1,4 @@
-//! The page's own modules, tested in node, as they are: no build comes between.
+//! The page's own modules, tested in node, as they are written, before they are joined.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -160,7 +160,8 @@ pub fn assets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets")
 }
 
-/// Returns every file of the folder that is served, by its path.
+/// Returns every file of the folder that is served as it is, by its path: modules of our own and of the first page are
+/// joined or pointed to what is, and so are its sheets.
 pub fn files() -> Vec<String> {
     let (mut folders, mut files) = (vec![assets()], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -174,7 +175,10 @@ pub fn files() -> Vec<String> {
             }
         }
     }
-    files.retain(|path| !["index.html", "preload.txt"].contains(&path.as_str()));
+    let index = std::fs::read_to_string(assets().join("index.html")).expect("it is in the checkout");
+    let is_script = |path: &str| path.ends_with(".js") && path != "vendor/uplot.js";
+    files.retain(|path| path != "index.html" && !is_script(path));
+    files.retain(|path| path == "icon.svg" || !index.contains(&format!("{{{{assets}}}}/{path}\"")));
     files.sort();
     assert!(files.len() > 10, "{files:?}");
     files

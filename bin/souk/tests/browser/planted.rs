@@ -15,7 +15,7 @@ fn a_stream_that_forgets_where_it_was_is_noticed() {
     let seen = seen_across_a_power_cut(|shop| {
         let tampered = Tampered::serve(
             shop.souk.ports.web,
-            "/app/stream/source.js",
+            "/app/stream/worker.js",
             "if (this.source.readyState === 2) this.#again();",
             "this.lastId = null; this.source.close(); this.#again();",
         );
