@@ -90,3 +90,19 @@ async fn the_policy_names_the_services_and_nothing_else() {
         header(&response, "content-security-policy").contains(" https://shop.example http://localhost:3001 ")
     );
 }
+
+#[tokio::test]
+async fn a_browser_is_told_of_the_first_list() {
+    let link = async |places: Places| {
+        let (response, _) = call(&web(places, Told::new()).0, browser("/")).await;
+        let link = response.headers().get("link").map(|link| link.to_str().expect("it is text").to_owned());
+        link.unwrap_or_default()
+    };
+    let rest = "/products?limit=100&sort=-createdAt>; rel=preload; as=fetch; crossorigin";
+    assert_eq!(link(beside()).await, format!("<http://localhost:3000{rest}"));
+    let at = |url: &str| Places { api: Place::Url(url.to_owned()), ..beside() };
+    assert_eq!(link(at("https://shop.example/api")).await, format!("<https://shop.example/api{rest}"));
+    for odd in ["https://shop.example/>;rel=x,<", "https://shop.example/a b", "https://shop.example/\n"] {
+        assert_eq!(link(at(odd)).await, "", "{odd}");
+    }
+}

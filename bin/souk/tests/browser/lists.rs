@@ -176,3 +176,26 @@ fn an_empty_shop_is_filled_by_one_press_and_says_how_far_that_is() {
     page.find("progressbar", "Sample shop");
     assert_eq!(page.hash(), "#/products", "all of it is seen");
 }
+
+/// The first list is asked for before there are scripts, and what was asked then is the answer to nothing later.
+#[test]
+fn the_first_list_is_there_with_the_page_and_is_not_kept() {
+    let shop = Shop::start();
+    shop.product("Lantern", "ann", 10);
+    let page = shop.visit();
+    lists(&page, &["Lantern"]);
+    let asked = page.script(
+        "const ready = performance.getEntriesByName('souk-ready')[0].startTime;
+         const script = performance.getEntriesByType('resource').find((r) => r.name.endsWith('/app/main.js'));
+         const lists = performance.getEntriesByType('resource').filter((r) => new URL(r.name).pathname === '/products');
+         return lists.filter((r) => r.startTime < ready).map((r) => [new URL(r.name).search, r.startTime < script.responseEnd])",
+    );
+    assert_eq!(asked, json!([["?limit=100&sort=-createdAt", true]]));
+
+    let elsewhere = Browser::open(&format!("{}#/operations", shop.url()));
+    shop.product("Wick", "ann", 10);
+    elsewhere.go("Products");
+    lists(&elsewhere, &["Wick", "Lantern"]);
+    let only = Browser::open(&format!("{}#/products?q=lan", shop.url()));
+    lists(&only, &["Lantern"]);
+}

@@ -11,6 +11,7 @@ import { Button } from "../ui/button.js";
 import { Failure } from "../ui/empty.js";
 import { announce } from "../ui/live.js";
 import { actionsOn } from "./products/actions.js";
+import { takeFirst } from "./products/first.js";
 import { Nothing } from "./products/nothing.js";
 import { SampleLine } from "./products/progress.js";
 import { listQuery } from "./products/query.js";
@@ -24,7 +25,7 @@ const FAREWELL_MILLIS = 1_200;
 
 export default function Products() {
   const { rows, act, presence } = useMemo(() => {
-    const rows = new Rows((query, signal) => api.list(query, signal));
+    const rows = new Rows((query, signal) => takeFirst(query) ?? api.list(query, signal));
     return {
       rows,
       /** Where the pointer and the focus are: nothing moves under them. */

@@ -6,7 +6,7 @@ import { batch, signal } from "../../html.js";
 import { leaving } from "./leaving.js";
 import { matches } from "./query.js";
 
-const FIRST_PAGE = 100;
+export const FIRST_PAGE = 100;
 const NEXT_PAGE = 250;
 /** The api's longest page. */
 const DEEP_PAGE = 500;

@@ -3,6 +3,7 @@
  * go from row to row, Tab through the controls of one.
  */
 import { html, useLayoutEffect, useRef, useState } from "../../html.js";
+import { ready } from "../../ready.js";
 import { ProductRow } from "./row.js";
 import { segments, windowOf } from "./window.js";
 
@@ -15,7 +16,8 @@ const NEAR_TOP = 60;
 export function ProductTable({ rows, act, presence }) {
   const body = useRef(null);
   const [rowHeight, setRowHeight] = useState(innerWidth < 760 ? 104 : 60);
-  const [view, setView] = useState({ start: 0, end: 30 });
+  // At first no more than is seen: what is beyond its edge follows when that is painted.
+  const [view, setView] = useState({ start: 0, end: Math.ceil(innerHeight / rowHeight) });
   /** The row that Tab comes to, and whether the focus is in it. */
   const [active, setActive] = useState({ index: 0, within: false });
   const wanted = useRef(null);
@@ -37,10 +39,13 @@ export function ProductTable({ rows, act, presence }) {
       if (next.end + AHEAD > rows.ids.peek().length) rows.loadMore();
     };
     const soon = () => (frame ||= requestAnimationFrame(look));
-    look();
+    let here = true;
+    // Once the page can be used, that is at once.
+    ready.then(() => here && look());
     addEventListener("scroll", soon, { passive: true });
     addEventListener("resize", soon);
     return () => {
+      here = false;
       cancelAnimationFrame(frame);
       removeEventListener("scroll", soon);
       removeEventListener("resize", soon);
