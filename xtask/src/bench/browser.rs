@@ -27,21 +27,22 @@ pub struct Page(Driver);
 impl Page {
     /// Starts a browser, installing one where that is allowed, and opens the dashboard in it.
     pub fn open(souk: &Souk) -> anyhow::Result<Self> {
-        Self::open_at(souk, "")
-    }
-
-    /// Opens the dashboard at what follows `#`.
-    pub fn open_at(souk: &Souk, hash: &str) -> anyhow::Result<Self> {
-        peers::ensure("a browser", &["chromium", "chromium-driver"], || {
-            peers::find("chromium").is_some() && peers::find("chromedriver").is_some()
-        })?;
-        let page = Self(Driver::start().map_err(|trouble| anyhow!(trouble))?);
-        page.visit(&format!("http://localhost:{}/{hash}", souk.web))?;
+        let page = Self::blank()?;
+        page.visit(souk)?;
         Ok(page)
     }
 
-    /// Goes to an address and waits until the page can be used.
-    pub fn visit(&self, url: &str) -> anyhow::Result<()> {
+    /// Starts a browser that shows nothing yet.
+    pub fn blank() -> anyhow::Result<Self> {
+        peers::ensure("a browser", &["chromium", "chromium-driver"], || {
+            peers::find("chromium").is_some() && peers::find("chromedriver").is_some()
+        })?;
+        Ok(Self(Driver::start().map_err(|trouble| anyhow!(trouble))?))
+    }
+
+    /// Goes to the dashboard and waits until the page can be used.
+    pub fn visit(&self, souk: &Souk) -> anyhow::Result<()> {
+        let url = format!("http://localhost:{}/", souk.web);
         self.0.command("POST", "/url", &json!({"url": url})).map_err(|trouble| anyhow!(trouble))?;
         self.until("the page can be used", "return performance.getEntriesByName('souk-ready').length > 0")
     }
