@@ -210,6 +210,9 @@ fn a_serving_souk_that_is_killed_in_any_step_loses_nothing() {
         it.kill_and_repeat(&["copy"], &format!("{point}:2"));
         it.shop.sql("UPDATE products SET quantity = quantity + 1");
     }
+    // Its files are copied beside it, and what it leaves half done is no part of them.
+    it.kill_and_repeat(&["backup", "--into", "kept"], "migrate.dumped");
+    it.shop.done_beside(&["restore", "--from", "kept"]);
     it.shop.done_beside(&FOLLOW);
     for (pieces, point) in [(1_001, "migrate.following"), (1_002, "migrate.followed")] {
         it.shop.sql(&format!("UPDATE products SET quantity = {pieces} WHERE name = 'Product 1'"));
