@@ -23,6 +23,18 @@ test("a change touches its row and moves nothing", async () => {
   assert.equal(rows.ids.value, ids);
 });
 
+test("few changes are lit, and a flood is not", async () => {
+  const rows = await listOf(product("a"));
+  const changes = (from, count) => Array.from({ length: count }, (_, n) => updated(product("a", from + n)));
+  rows.apply([...changes(2, 1), created(product("b"))], true, 5_000);
+  assert.deepEqual([rows.row("a").value.changed, rows.row("b").value.changed], [1, 1]);
+  rows.apply([...changes(3, 20), created(product("c"))], true, 5_500);
+  assert.deepEqual([rows.row("a").value.changed, rows.row("c").value.changed], [1, 0]);
+  assert.equal(rows.row("a").value.product.version, 22, "it is shown all the same");
+  rows.apply(changes(23, 1), true, 6_500);
+  assert.equal(rows.row("a").value.changed, 2);
+});
+
 test("what is older than what is there is ignored", async () => {
   const rows = await listOf(product("a", 5));
   rows.apply([updated(product("a", 4, { stock: 0 }))], true);

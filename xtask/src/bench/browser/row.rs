@@ -11,17 +11,27 @@ const RATE: u32 = 50;
 /// Stands for a row that was never painted: others had pushed it below the screen before the next frame.
 const NEVER_MS: u32 = 60_000;
 
-/// Notes for each new row when it was painted: after the frame in which it came into the document.
+/// Notes for each new row when it was painted: after the frame in which it came into the document. The page changes it
+/// within a frame's own callbacks, which that frame paints; what is changed at another time, the next one does.
 const WATCH: &str = "
     globalThis.painted = {};
     const seen = new Set();
+    const afterwards = (what) => { const channel = new MessageChannel();
+      channel.port1.onmessage = what;
+      channel.port2.postMessage(null); };
+    let framing = false;
+    const next = requestAnimationFrame.bind(globalThis);
+    globalThis.requestAnimationFrame = (what) => next((time) => {
+      framing = true;
+      afterwards(() => (framing = false));
+      what(time);
+    });
     new MutationObserver(() => {
       for (const { textContent: name } of document.querySelectorAll('tbody th')) {
         if (!name.startsWith('write ') || seen.has(name)) continue;
         seen.add(name);
-        requestAnimationFrame(() => { const channel = new MessageChannel();
-          channel.port1.onmessage = () => (painted[name] = performance.timeOrigin + performance.now());
-          channel.port2.postMessage(null); });
+        const note = () => afterwards(() => (painted[name] = performance.timeOrigin + performance.now()));
+        if (framing) note(); else next(note);
       }
     }).observe(document.body, { childList: true, subtree: true, characterData: true });";
 

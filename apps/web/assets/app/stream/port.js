@@ -4,8 +4,8 @@
  */
 
 const MOST_HELD = 5_000;
-/** About a frame: more often, a page could not paint it. */
-const PAUSE_MILLIS = 12;
+/** What comes after a pause goes at once. In a flood a page is painted so often and no more: each picture costs a processor. */
+const PAUSE_MILLIS = 20;
 
 export class Port {
   /** @param {{postMessage: (message: any) => void}} channel */

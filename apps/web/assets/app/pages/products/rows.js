@@ -16,6 +16,8 @@ const MOST_REFRESHED = 5_000;
 const MOST_RECENT = 2_000;
 /** After this many insertions the first page is read anew, so that a flood of new products stays bounded. */
 const MOST_INSERTED = 500;
+/** Changes a second that are lit. More than that shows by itself, and lighting all of them costs more than all else. */
+const MOST_LIT = 8;
 
 /**
  * @typedef {object} Row
@@ -48,6 +50,8 @@ export class Rows {
     this.meanwhile = new Set();
     this.held = new Map();
     this.inserted = 0;
+    /** In the second that began then. */
+    this.lit = { since: 0, count: 0 };
     this.cursor = null;
     this.query = { sort: "-createdAt" };
     /** The query that the rows on the screen are of. */
@@ -170,8 +174,7 @@ export class Rows {
     const products = missing.map((id) => this.recent.get(id)?.product).filter(Boolean);
     this.meanwhile.clear();
     if (this.query.sort === "-createdAt" && products.length <= MOST_INSERTED) {
-      for (const product of products) this.rows.set(product.id, signal({ product, pending: 0, changed: 1, gone: false }));
-      this.ids.value = [...products.map(({ id }) => id).reverse(), ...this.ids.peek()];
+      this.#onTop(products);
     } else for (const { id } of products) this.unseen.add(id);
   }
 
@@ -183,9 +186,11 @@ export class Rows {
   /**
    * Takes in what the stream told. `mayInsert`: new rows may come in on top, since nobody points at or works in the
    * rows; else they are counted.
-   * @param {import("../../types.js").SoukEvent[]} events @param {boolean} mayInsert
+   * @param {import("../../types.js").SoukEvent[]} events @param {boolean} mayInsert @param {number} [now]
    */
-  apply(events, mayInsert) {
+  apply(events, mayInsert, now = Date.now()) {
+    if (now - this.lit.since >= 1_000) this.lit = { since: now, count: 0 };
+    this.lit.count += events.length;
     batch(() => {
       const tops = [];
       for (const event of events) {
@@ -223,8 +228,17 @@ export class Rows {
       return;
     }
     this.inserted += products.length;
-    for (const product of products) this.rows.set(product.id, signal({ product, pending: 0, changed: 1, gone: false }));
+    this.#onTop(products);
+  }
+
+  #onTop(products) {
+    const changed = this.#few() ? 1 : 0;
+    for (const product of products) this.rows.set(product.id, signal({ product, pending: 0, changed, gone: false }));
     this.ids.value = [...products.map(({ id }) => id).reverse(), ...this.ids.peek()];
+  }
+
+  #few() {
+    return this.lit.count <= MOST_LIT;
   }
 
   /** A product as it is now, from the stream or from an answer. @param {import("../../types.js").Product} product */
@@ -243,7 +257,7 @@ export class Rows {
       if (!(this.held.get(product.id)?.version > product.version)) this.held.set(product.id, product);
       return;
     }
-    row.value = { product, pending, changed: changed + (byStream ? 1 : 0), gone: false };
+    row.value = { product, pending, changed: changed + (byStream && this.#few() ? 1 : 0), gone: false };
   }
 
   /** A product that was just saved here: it is shown at once, on top where it is new. @param {import("../../types.js").Product} product */
