@@ -124,9 +124,16 @@ impl Installation {
         value(&self.settings, name)
     }
 
-    /// Returns what its services said last.
+    /// Returns what its services said last, and what they say of themselves.
     pub fn last_words(&self) -> String {
-        self.services.iter().map(|service| format!("{service} said:{}\n", service.last_words())).collect()
+        let health = |port| match Client::new(port).try_call("GET", "/health", &[], None) {
+            Ok(reply) => reply.text(),
+            Err(error) => error.to_string(),
+        };
+        let words = |service: &Service| {
+            format!("{service} said:{}\nand is: {}\n", service.last_words(), health(service.port))
+        };
+        self.services.iter().map(words).collect()
     }
 
     /// Has the doctor look at it; returns the exit code, and one of its lines.

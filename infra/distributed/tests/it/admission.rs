@@ -96,9 +96,10 @@ async fn without_kafka_a_restored_database_waits_for_it_and_says_so() {
     let waiting = waits(&relay, "KAFKA_BROKERS").await;
     let says = |word: &str| matches!(&waiting.state, RelayState::Waiting(why) if why.contains(word));
     assert!(says("this database seems restored") && says("takes no write"), "{waiting:?}");
+    assert!(!waiting.takes_writes, "{waiting:?}");
     let other = start(&database, &log, None);
     other.until("the other to stand by", |state| *state == RelayState::Standby).await;
-    assert!(!waiting.takes_writes && !other.relay.status().takes_writes);
+    assert!(!other.relay.status().takes_writes);
     other.stop().await;
     log.set_unreachable(false);
     let stopped = until(&relay, "it to stop", |status| matches!(status.state, RelayState::Stopped(_))).await;

@@ -44,6 +44,13 @@ pub async fn published_from() -> (Arc<Database>, Arc<MemoryLog>, Uuid) {
     insert(&client, product, 1).await;
     published(&log, product, 1).await;
     relay.stop().await;
+    // Its session ends a moment later, and what it found with it.
+    eventually("the relay's session to end", || async {
+        const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM \
+                             pg_database WHERE datname = current_database())";
+        (client.query_one(LOCKS, &[]).await.unwrap().get::<_, i64>(0) == 0).then_some(())
+    })
+    .await;
     (database, log, product)
 }
 
