@@ -103,6 +103,8 @@ impl KafkaConfig {
             .set("socket.timeout.ms", CALL_TIMEOUT.as_millis().to_string())
             // A broker that restarts is back in seconds; librdkafka would wait ten.
             .set("reconnect.backoff.max.ms", "1000")
+            // What it asked for while no broker answered it asks for again then; by itself, after five minutes.
+            .set("topic.metadata.refresh.interval.ms", "15000")
             .set("log.connection.close", "false");
         self.security.apply(&mut client);
         client
