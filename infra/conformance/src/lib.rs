@@ -1,6 +1,7 @@
 //! What the ports promise, as tests that every adapter has to pass: a module per port, a function per promise.
 //!
-//! A backend implements [`Fixture`], and [`Destination`] for the shops that move to it, and calls the macros, each of which expands to one named test per promise:
+//! A backend implements [`Fixture`], and [`Destination`] for the shops that move to it, and calls the macros, each of
+//! which expands to one named test per promise:
 //!
 //! ```text
 //! souk_conformance::catalog_promises!(EmbeddedFixture);

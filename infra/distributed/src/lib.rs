@@ -1,5 +1,6 @@
 //! What the distributed engines need between them: the relay that carries events from the outbox in Postgres to
-//! Kafka, and the ends of a shop that moves. The engines themselves are `souk-postgres`, `souk-kafka` and `souk-aws`; no app knows of the outbox.
+//! Kafka, and the ends of a shop that moves. The engines themselves are `souk-postgres`, `souk-kafka` and `souk-aws`;
+//! no app knows of the outbox.
 
 mod attributes;
 mod backoff;

@@ -26,8 +26,8 @@ pub const IDENTITY: &str = "SELECT system_identifier, \
      CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_walfile_name(pg_current_wal_insert_lsn()) END, \
      pg_snapshot_send(pg_current_snapshot()) FROM pg_control_system()";
 
-/// Process ids of whoever holds an advisory lock, with the milliseconds since they last spoke to the server, and whether it is at work for
-/// them.
+/// Process ids of whoever holds an advisory lock, with the milliseconds since they last spoke to the server, and
+/// whether it is at work for them.
 pub const HOLDERS: &str = "SELECT a.pid, \
      (extract(epoch FROM clock_timestamp() - a.state_change) * 1000)::int8, a.state <> 'idle' \
      FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) \

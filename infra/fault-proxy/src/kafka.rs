@@ -41,6 +41,8 @@ pub enum KafkaFault {
     LoseReply(ApiKey),
     /// The broker never hears of it, the connection is lost.
     LoseRequest(ApiKey),
+    /// The broker hears of it when it is released ([`crate::Switches::release`]), be the client still there or not.
+    HoldRequest(ApiKey),
     /// The broker does it, its reply comes late; so does everything after it on this connection.
     HoldReply(ApiKey, Duration),
 }
@@ -48,7 +50,10 @@ pub enum KafkaFault {
 impl KafkaFault {
     fn api_key(self) -> ApiKey {
         match self {
-            Self::LoseReply(key) | Self::LoseRequest(key) | Self::HoldReply(key, _) => key,
+            Self::LoseReply(key)
+            | Self::LoseRequest(key)
+            | Self::HoldRequest(key)
+            | Self::HoldReply(key, _) => key,
         }
     }
 }
@@ -68,7 +73,12 @@ impl Protocol for Kafka {
             match rules.take(|fault| fault.api_key() == key) {
                 Some(KafkaFault::LoseRequest(_)) => return Err(link.cut()),
                 // Before the request goes on, or the reply might be there first.
-                Some(fault) => drop(session.lock().insert(correlation, fault)),
+                Some(fault) => {
+                    session.lock().insert(correlation, fault);
+                    if matches!(fault, KafkaFault::HoldRequest(_)) {
+                        link.switches().wait_for_release();
+                    }
+                }
                 None => {}
             }
             link.send(Side::Upstream, &frame)?;
@@ -83,6 +93,7 @@ impl Protocol for Kafka {
             match fault {
                 Some(KafkaFault::LoseReply(_)) => return Err(link.cut()),
                 Some(KafkaFault::HoldReply(_, delay)) => std::thread::sleep(delay),
+                Some(KafkaFault::HoldRequest(_)) => link.switches().count_late_reply(),
                 Some(KafkaFault::LoseRequest(_)) | None => {}
             }
             link.send(Side::Client, &frame)?;

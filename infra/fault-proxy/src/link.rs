@@ -81,6 +81,11 @@ impl Link {
         socket.write_all(bytes)
     }
 
+    /// Returns what can be done to any connection.
+    pub(crate) fn switches(&self) -> &Switches {
+        &self.switches
+    }
+
     /// Cuts both ends; returns the error to give up with.
     pub fn cut(&self) -> io::Error {
         let _ = self.client.shutdown(Shutdown::Both);

@@ -120,6 +120,7 @@ impl<P: Protocol> Proxy<P> {
 impl<P: Protocol> Drop for Proxy<P> {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::Release);
+        self.shared.switches.release();
         // The listener waits for a connection; this one tells it that it was the last.
         let _ = TcpStream::connect(self.shared.address);
         cut(&self.shared);

@@ -16,6 +16,8 @@ pub struct Switches {
     swallowing_replies: AtomicBool,
     delay_us: AtomicU64,
     budget: AtomicU64,
+    releases: AtomicU64,
+    late_replies: AtomicU64,
 }
 
 impl Default for Switches {
@@ -26,6 +28,8 @@ impl Default for Switches {
             swallowing_replies: AtomicBool::new(false),
             delay_us: AtomicU64::new(0),
             budget: AtomicU64::new(UNLIMITED),
+            releases: AtomicU64::new(0),
+            late_replies: AtomicU64::new(0),
         }
     }
 }
@@ -52,6 +56,29 @@ impl Switches {
         self.budget.store(bytes, Ordering::Release);
     }
 
+    /// Lets requests go on that a fault holds, whatever became of those who sent them.
+    pub fn release(&self) {
+        self.releases.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Returns how many requests that were held the server has answered.
+    pub fn late_replies(&self) -> u64 {
+        self.late_replies.load(Ordering::Acquire)
+    }
+
+    /// Waits for the next release.
+    pub(crate) fn wait_for_release(&self) {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let before = self.releases.load(Ordering::Acquire);
+        while self.releases.load(Ordering::Acquire) == before {
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    pub(crate) fn count_late_reply(&self) {
+        self.late_replies.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// Sets everything back.
     pub fn clear(&self) {
         self.refuse(false);
@@ -59,6 +86,7 @@ impl Switches {
         self.swallow(Side::Client, false);
         self.delay(Duration::ZERO);
         self.cut_after(UNLIMITED);
+        self.release();
     }
 
     pub(crate) fn is_refusing(&self) -> bool {

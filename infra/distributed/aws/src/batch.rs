@@ -21,8 +21,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 const WRITES: usize = 25;
 /// Keys that one request takes.
 const READS: usize = 100;
-/// Requests under way at once while the table answers promptly: enough to hide the round trips of a few thousand items a second, few enough that
-/// throttling is noticed early.
+/// Requests under way at once while the table answers promptly: enough to hide the round trips of a few thousand items
+/// a second, few enough that throttling is noticed early.
 const CONCURRENT: usize = 8;
 /// The first pause after something came back, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(2));

@@ -26,7 +26,7 @@ impl From<ConnectError> for PortError {
 /// Why a batch was not published, and what that says about it.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// Nothing of the batch was published; the same call may succeed later.
+    /// Nothing of the batch was sent; the same call may succeed later.
     #[error("{0}")]
     Retry(String),
     /// The batch was published as a whole or not at all, and only the position tells: drop this producer, start

@@ -12,6 +12,7 @@ mod dead_letter;
 pub mod doctor;
 mod error;
 mod identity;
+mod lifelines;
 mod log;
 mod native;
 mod polling;

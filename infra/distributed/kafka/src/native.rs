@@ -1,9 +1,12 @@
-//! The two calls of librdkafka that rdkafka does not wrap: what a topic is, and a commit whose answer comes to a queue of
-//! its own.
+//! The three calls of librdkafka that rdkafka does not wrap: what a topic is, a commit whose answer comes to a queue of
+//! its own, and brokers that are told to a client that runs.
 //!
-//! The first blocks its thread until the deadline at most. Every native object is owned by a guard that destroys it.
+//! The first of them blocks its thread until the deadline at most. Every native object is owned by a guard that destroys it.
 
-#![expect(unsafe_code, reason = "rdkafka wraps neither DescribeTopics nor rd_kafka_commit_queue")]
+#![expect(
+    unsafe_code,
+    reason = "rdkafka wraps neither DescribeTopics nor rd_kafka_commit_queue nor rd_kafka_brokers_add"
+)]
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -45,6 +48,13 @@ fn check(error: native::rd_kafka_resp_err_t) -> Result<(), KafkaError> {
     } else {
         Err(KafkaError::AdminOp(Code::from(error)))
     }
+}
+
+/// Tells a client of brokers, as its settings did when it was made; it asks them for its cluster. Those that it has
+/// already stay as they are.
+pub(crate) fn add_brokers(client: &NativeClient, brokers: &CString) {
+    // SAFETY: the client lives; the text ends with a zero byte and is copied.
+    unsafe { native::rd_kafka_brokers_add(client.ptr(), brokers.as_ptr()) };
 }
 
 /// Runs one admin call: `start` sends it with the given options to the given queue; returns its event.

@@ -1,6 +1,7 @@
 //! Reads at any position: a few consumers, each assigned to whatever is asked for next. One that stays where it is
 //! reads on from its queue, so that reading a partition from end to end costs what it should.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::config::{CALL_TIMEOUT, KafkaConfig};
 use crate::context::Context;
 use crate::error::port_error;
+use crate::lifelines::Lifelines;
 use crate::polling::{ends_of, list, payload_bytes, poll, position};
 
 /// Reads at the same time; each holds a client with three threads and up to 2 MiB.
@@ -31,19 +33,20 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) struct Pool {
     settings: ClientConfig,
     topic: String,
+    lifelines: Arc<Lifelines>,
     idle: Mutex<Vec<Reader>>,
     turns: Semaphore,
 }
 
 struct Reader {
-    consumer: BaseConsumer<Context>,
+    consumer: Arc<BaseConsumer<Context>>,
     /// Partition and offset of the next message that it gives.
     at: Option<(i32, i64)>,
     used: Instant,
 }
 
 impl Pool {
-    pub fn new(config: &KafkaConfig) -> Self {
+    pub fn new(config: &KafkaConfig, lifelines: Arc<Lifelines>) -> Self {
         let mut settings = config.reader(&config.reader_group());
         settings
             .set("enable.partition.eof", "true")
@@ -56,6 +59,7 @@ impl Pool {
         Self {
             settings,
             topic: config.topic.clone(),
+            lifelines,
             idle: Mutex::new(Vec::new()),
             turns: Semaphore::new(MAX_READERS),
         }
@@ -92,7 +96,8 @@ impl Pool {
             return Ok(idle.swap_remove(index));
         }
         drop(idle);
-        let consumer = self.settings.create_with_context(Context::default())?;
+        let consumer = Arc::new(self.settings.create_with_context(Context::default())?);
+        self.lifelines.hold(&consumer);
         Ok(Reader { consumer, at: None, used: Instant::now() })
     }
 

@@ -17,6 +17,7 @@ use crate::config::{CALL_TIMEOUT, KafkaConfig};
 use crate::context::Context;
 use crate::error::{ConnectError, is_refusal, sentence};
 use crate::identity::Identity;
+use crate::lifelines::Lifelines;
 use crate::polling::{list, listen};
 use crate::pool::Pool;
 
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub config: KafkaConfig,
     pub identity: Identity,
     pub pool: Pool,
+    pub lifelines: Arc<Lifelines>,
     /// Asks questions; reads nothing.
     client: Option<Arc<BaseConsumer<Context>>>,
     /// Ask for the positions of a group each, and never join it.
@@ -72,10 +74,13 @@ impl Shared {
             )));
         }
         let identity = Identity::find(client.client(), &config.topic, CALL_TIMEOUT).map_err(classify)?;
+        let (client, lifelines) = (Arc::new(client), Arc::new(Lifelines::new(&config.brokers)));
+        lifelines.hold(&client);
         let shared = Arc::new(Self {
-            pool: Pool::new(&config),
+            pool: Pool::new(&config, lifelines.clone()),
+            lifelines,
             identity,
-            client: Some(Arc::new(client)),
+            client: Some(client),
             askers: Mutex::default(),
             partitions: AtomicI32::new(i32::try_from(partitions).unwrap_or(i32::MAX)),
             recreated: OnceLock::new(),
@@ -131,8 +136,10 @@ impl Shared {
         }
         let mut settings = self.config.client();
         settings.set("group.id", group).set("enable.auto.commit", "false");
-        let asker: BaseConsumer<Context> = settings.create_with_context(Context::default())?;
-        Ok(askers.entry(group.to_owned()).or_insert(Arc::new(asker)).clone())
+        let asker: Arc<BaseConsumer<Context>> = Arc::new(settings.create_with_context(Context::default())?);
+        self.lifelines.hold(&asker);
+        askers.insert(group.to_owned(), asker.clone());
+        Ok(asker)
     }
 
     /// Returns how many partitions the topic has.
@@ -177,6 +184,7 @@ impl Shared {
                 Some(sentence(&what, &error, trouble.reason()))
             }
         };
+        self.lifelines.tend(problem.is_none());
         *self.problem.lock() = problem.or_else(|| self.recreated.get().cloned());
     }
 

@@ -38,7 +38,9 @@ impl KafkaTail {
         let mut settings = shared.config.reader(&shared.config.reader_group());
         settings.set("fetch.wait.max.ms", "500");
         let fail = |error| port_error(what, error, context.trouble.reason());
-        let consumer: BaseConsumer<Context> = settings.create_with_context(context.clone()).map_err(fail)?;
+        let consumer: Arc<BaseConsumer<Context>> =
+            Arc::new(settings.create_with_context(context.clone()).map_err(fail)?);
+        shared.lifelines.hold(&consumer);
         let partitions = shared.partitions();
         let topic = &shared.config.topic;
         let ends = ends(&consumer, topic, 0..partitions, CALL_TIMEOUT).map_err(fail)?;

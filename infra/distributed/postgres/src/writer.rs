@@ -104,8 +104,8 @@ impl Writer {
         Trace { xid: xid.to_owned(), pid: self.session.pid, incarnation: self.session.incarnation.clone() }
     }
 
-    /// Folds `units` and writes what follows; after a failure the transaction may be open and has to be abandoned. `careful` looks up every id and sku instead of presuming those of creates
-    /// free.
+    /// Folds `units` and writes what follows; after a failure the transaction may be open and has to be abandoned.
+    /// `careful` looks up every id and sku instead of presuming those of creates free.
     pub async fn prepare(&mut self, units: &[UnitOfWork], careful: bool) -> Result<Prepared, Failure> {
         let client = &self.session.client;
         let statements = &self.statements;

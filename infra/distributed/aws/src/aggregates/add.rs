@@ -12,7 +12,8 @@ use souk_ports::{ItemDelta, Offset, Partition, PortError, RefusedItem, fault};
 use super::{Aggregates, item, key, key_item};
 use crate::error::port_error;
 
-/// Updates under way at once while the table answers promptly: a few thousand a second at a round trip of some milliseconds.
+/// Updates under way at once while the table answers promptly: a few thousand a second at a round trip of some
+/// milliseconds.
 pub(super) const CONCURRENT: usize = 24;
 
 impl Aggregates {

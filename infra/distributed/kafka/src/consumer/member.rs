@@ -95,12 +95,14 @@ impl Member {
         let consumer: BaseConsumer<GroupContext> =
             settings.create_with_context(context.clone()).map_err(fail)?;
         consumer.subscribe(&[&shared.config.topic]).map_err(fail)?;
+        let consumer = Arc::new(consumer);
+        shared.lifelines.hold(&consumer);
         Ok(Self {
             _presence: Presence::new(shared.clone()),
             shared,
             group: group.to_owned(),
             context,
-            consumer: Arc::new(consumer),
+            consumer,
             owned: BTreeMap::new(),
             ready: Vec::new(),
             revoking: None,
@@ -350,6 +352,9 @@ impl Drop for Member {
         let unanswered = std::mem::take(&mut *self.context.rebalances.lock());
         for rebalance in &unanswered {
             self.give_up(rebalance);
+        }
+        if self.context.trouble.reason().is_some() {
+            self.shared.lifelines.pull(&self.consumer);
         }
     }
 }

@@ -2,6 +2,12 @@
 //!
 //! Until the commit is asked for, a failure is resolved by aborting: nothing happened. From then on only an answer
 //! resolves it; without one, the next producer's start completes or aborts the transaction, and its position tells.
+//!
+//! What a producer sent may reach its broker long after the producer has given it up: from the socket of one that stood
+//! still. A partition takes it for a part of the next transaction as long as it knows no newer producer of this id, and
+//! the coordinator, which does, is asked by newer brokers alone (KIP-890), whose clients would have to do their part.
+//! So each producer begins by showing itself to every partition, in a transaction that is aborted: what came too late
+//! by then is aborted with it, and what comes later is refused.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +33,8 @@ pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// librdkafka gives up by itself before this.
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(12);
+/// A commit that takes as long may have been asked for again; less than the time in which an answer has to come.
+const ASKED_AGAIN: Duration = Duration::from_secs(2);
 /// Pause between two looks at the delivery reports: short beside a broker's answer, long beside a look.
 const LOOK_PAUSE: Duration = Duration::from_micros(100);
 /// How often the topic's identity is looked at: one call's time per second.
@@ -44,6 +52,8 @@ pub(super) struct Worker {
     identity_seen: Instant,
     /// Records handed to librdkafka so far.
     sent: u64,
+    /// A commit may be on its way once more.
+    spent: bool,
 }
 
 impl Worker {
@@ -63,7 +73,8 @@ impl Worker {
         };
         producer.init_transactions(CALL_TIMEOUT).map_err(classify)?;
         let identity = Identity::find(producer.client(), &config.topic, CALL_TIMEOUT).map_err(classify)?;
-        Ok(Self {
+        let partitions = identity.partitions(producer.client(), CALL_TIMEOUT).map_err(classify)?;
+        let mut worker = Self {
             progress_topic: config.progress_topic(),
             config,
             transactional_id,
@@ -73,7 +84,37 @@ impl Worker {
             identity,
             identity_seen: Instant::now(),
             sent: 0,
-        })
+            spent: false,
+        };
+        if !fault::planted("late-requests-are-let-in") {
+            worker.shut_out_predecessors(partitions.unwrap_or(0)).map_err(|error| match error {
+                SendError::Unclear(text) => SendError::Retry(text),
+                other => other,
+            })?;
+        }
+        Ok(worker)
+    }
+
+    /// Makes every partition refuse what earlier producers of this id have sent and brokers have not yet seen.
+    fn shut_out_predecessors(&mut self, partitions: usize) -> Result<(), SendError> {
+        let begun = self.producer.begin_transaction();
+        begun.map_err(|error| self.unusable("cannot begin a transaction", &error))?;
+        let shown = (0..i32::try_from(partitions).unwrap_or(i32::MAX))
+            .map(|partition| (self.config.topic.clone(), partition))
+            .chain([(self.progress_topic.clone(), 0)])
+            .try_for_each(|(topic, partition)| {
+                let record = BaseRecord::to(&topic).partition(partition).key("").payload(&[][..]);
+                enqueue(&self.producer, record)?;
+                self.sent += 1;
+                Ok(())
+            })
+            .and_then(|()| self.await_deliveries());
+        match (shown, self.end_by_abort()) {
+            (Ok(()), Ok(())) => Ok(()),
+            (Err(error), _) | (Ok(()), Err(error)) => {
+                Err(self.unusable("cannot shut out earlier producers", &error))
+            }
+        }
     }
 
     pub fn log(&self) -> LogId {
@@ -93,6 +134,11 @@ impl Worker {
     }
 
     pub fn publish(&mut self, batch: &[Outgoing], position: &[u8]) -> Result<(), SendError> {
+        if self.spent && !fault::planted("spent-producers-go-on") {
+            return Err(SendError::Unclear(
+                "the last commit was slow and may reach the brokers twice; a new producer goes on".to_owned(),
+            ));
+        }
         self.look_at_identity()?;
         self.deliveries.trouble.clear();
         self.producer
@@ -176,11 +222,19 @@ impl Worker {
     }
 
     /// Commits; from here on only an answer tells what happened.
+    ///
+    /// librdkafka asks again when it has no answer in time, or loses the connection. What it asked first may be read
+    /// after the answer to what it asked later, and would commit whatever this producer has open then.
     fn commit(&mut self) -> Result<(), SendError> {
-        let deadline = Instant::now() + TRANSACTION_TIMEOUT;
+        let begun = Instant::now();
+        let deadline = begun + TRANSACTION_TIMEOUT;
         loop {
             match self.producer.commit_transaction(CALL_TIMEOUT) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.producer.poll(Duration::ZERO);
+                    self.spent = begun.elapsed() >= ASKED_AGAIN || self.deliveries.trouble.reason().is_some();
+                    return Ok(());
+                }
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {}
                 Err(error) if self.is_fenced(&error) => {
                     // Whoever fenced us has completed or aborted it: their position tells.
@@ -196,6 +250,21 @@ impl Worker {
         if self.is_fenced(cause) {
             return SendError::Fenced(self.text("a newer producer has taken over", cause));
         }
+        match self.end_by_abort() {
+            Ok(()) => {
+                let text = self.text("the transaction was aborted", cause);
+                match cause.rdkafka_error_code() {
+                    Some(Code::MessageSizeTooLarge | Code::InvalidRecord) => SendError::Fatal(text),
+                    Some(code) if is_refusal(code) => SendError::Fatal(text),
+                    // Not to be retried by this producer: what it has sent may still be on its way.
+                    _ => SendError::Unclear(text),
+                }
+            }
+            Err(error) => self.unusable("the transaction could not be aborted", &error),
+        }
+    }
+
+    fn end_by_abort(&mut self) -> Result<(), KafkaError> {
         let deadline = Instant::now() + TRANSACTION_TIMEOUT;
         let aborted = loop {
             // In slices: it waits for delivery reports that this thread has to serve.
@@ -209,17 +278,7 @@ impl Worker {
         self.producer.poll(Duration::ZERO);
         drop(self.deliveries.take_failure());
         self.sent = self.deliveries.reported();
-        match aborted {
-            Ok(()) => {
-                let text = self.text("the transaction was aborted", cause);
-                match cause.rdkafka_error_code() {
-                    Some(Code::MessageSizeTooLarge | Code::InvalidRecord) => SendError::Fatal(text),
-                    Some(code) if is_refusal(code) => SendError::Fatal(text),
-                    _ => SendError::Retry(text),
-                }
-            }
-            Err(error) => self.unusable("the transaction could not be aborted", &error),
-        }
+        aborted
     }
 
     /// Classifies an error after which this producer is of no more use, the transaction not being committed.

@@ -9,6 +9,7 @@ mod dead_letters;
 mod doctor;
 mod groups;
 mod identity;
+mod late;
 mod outage;
 mod partitioner;
 mod planted;

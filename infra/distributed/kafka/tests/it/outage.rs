@@ -14,6 +14,8 @@ use crate::support::{publish, unmade};
 const MEMBERS: usize = 12;
 /// Longer than a session, so that the group has forgotten its members.
 const OUTAGE: Duration = Duration::from_secs(8);
+/// Longer than a client waits for an answer.
+const STANDSTILL: Duration = Duration::from_secs(20);
 /// How long a member may take after the broker is back: a commit's patience, sessions and a rebalance, and some more.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -53,53 +55,89 @@ async fn commit(consumer: &mut dyn GroupConsumer, partition: u32, next: u64) -> 
     consumer.commit(partition, next).await.map_err(|error| error.kind())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commits_go_on_after_a_broker_was_killed_and_came_back() {
-    let scratch = Scratch::new("kafka-outage").unwrap();
-    let folder = scratch.folder("kafka");
-    let mut server =
-        tokio::task::spawn_blocking(move || Server::start(Kind::Kafka, folder, Options::default()))
-            .await
-            .unwrap()
-            .unwrap();
-    let mut config = KafkaConfig { partitions: 1, ..unmade() };
-    config.brokers = format!("127.0.0.1:{}", server.port());
-    ensure_topics(&config).await.unwrap();
-    publish(&mut TransactionalProducer::start(&config, "outage").await.unwrap(), 0..100, 10).await;
-    let log: Arc<dyn EventLog> = Arc::new(KafkaEventLog::connect(config).await.unwrap());
-    let stop = Arc::new(AtomicBool::new(false));
-    let members: Vec<_> = (0..MEMBERS)
-        .map(|number| {
-            let commits = Arc::new(AtomicUsize::new(0));
-            let task =
-                commit_for_ever(log.clone(), format!("outage-{number}"), commits.clone(), stop.clone());
-            (commits, tokio::spawn(task))
-        })
-        .collect();
-    let more = async |what: &str| {
-        let before: Vec<usize> = members.iter().map(|(commits, _)| commits.load(Ordering::SeqCst)).collect();
+/// A broker of its own, and members of as many groups that commit all the time.
+struct Town {
+    server: Server,
+    members: Vec<(Arc<AtomicUsize>, tokio::task::JoinHandle<()>)>,
+    stop: Arc<AtomicBool>,
+    _scratch: Scratch,
+}
+
+impl Town {
+    async fn begin() -> Self {
+        let scratch = Scratch::new("kafka-outage").unwrap();
+        let folder = scratch.folder("kafka");
+        let server =
+            tokio::task::spawn_blocking(move || Server::start(Kind::Kafka, folder, Options::default()))
+                .await
+                .unwrap()
+                .unwrap();
+        let mut config = KafkaConfig { partitions: 1, ..unmade() };
+        config.brokers = format!("127.0.0.1:{}", server.port());
+        ensure_topics(&config).await.unwrap();
+        publish(&mut TransactionalProducer::start(&config, "outage").await.unwrap(), 0..100, 10).await;
+        let log: Arc<dyn EventLog> = Arc::new(KafkaEventLog::connect(config).await.unwrap());
+        let stop = Arc::new(AtomicBool::new(false));
+        let members = (0..MEMBERS)
+            .map(|number| {
+                let commits = Arc::new(AtomicUsize::new(0));
+                let task =
+                    commit_for_ever(log.clone(), format!("outage-{number}"), commits.clone(), stop.clone());
+                (commits, tokio::spawn(task))
+            })
+            .collect();
+        let town = Self { server, members, stop, _scratch: scratch };
+        town.goes_on("at first").await;
+        town
+    }
+
+    /// Waits until each member has committed again.
+    async fn goes_on(&self, when: &str) {
+        let commits = |(commits, _): &(Arc<AtomicUsize>, _)| commits.load(Ordering::SeqCst);
+        let before: Vec<usize> = self.members.iter().map(commits).collect();
         let began = Instant::now();
         loop {
-            let stuck: Vec<usize> = (0..MEMBERS)
-                .filter(|number| members[*number].0.load(Ordering::SeqCst) < before[*number] + 3)
-                .collect();
+            let stuck: Vec<usize> =
+                (0..MEMBERS).filter(|number| commits(&self.members[*number]) < before[*number] + 3).collect();
             if stuck.is_empty() {
                 return;
             }
-            assert!(began.elapsed() < PATIENCE, "{what}: these members commit no more: {stuck:?}");
+            assert!(began.elapsed() < PATIENCE, "{when}: these members commit no more: {stuck:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    };
-    more("at first").await;
+    }
+
+    async fn end(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for (_, task) in self.members {
+            task.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_go_on_after_a_broker_was_killed_and_came_back() {
+    let mut town = Town::begin().await;
     for outage in [Duration::from_secs(1), OUTAGE] {
-        server.kill();
+        town.server.kill();
         tokio::time::sleep(outage).await;
-        server =
+        let mut server = town.server;
+        town.server =
             tokio::task::spawn_blocking(move || server.restart().map(|()| server)).await.unwrap().unwrap();
-        more("after the broker came back").await;
+        town.goes_on("after the broker came back").await;
     }
-    stop.store(true, Ordering::SeqCst);
-    for (_, task) in members {
-        task.await.unwrap();
+    town.end().await;
+}
+
+/// One that stands still keeps its connections, and answers afterwards what was asked meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_go_on_after_a_broker_stood_still() {
+    let town = Town::begin().await;
+    for _ in 0..2 {
+        town.server.pause();
+        tokio::time::sleep(STANDSTILL).await;
+        town.server.resume();
+        town.goes_on("after the broker went on").await;
     }
+    town.end().await;
 }

@@ -44,3 +44,13 @@ fn members_that_never_leave_are_noticed() {
         "rebalance::a_member_that_leaves_while_it_should_hand_over_holds_nobody_up",
     );
 }
+
+#[test]
+fn spent_producers_that_go_on_are_noticed() {
+    fails_with("spent-producers-go-on", "late::a_commit_that_may_come_twice_is_a_producers_last");
+}
+
+#[test]
+fn late_requests_that_are_let_in_are_noticed() {
+    fails_with("late-requests-are-let-in", "late::what_an_earlier_producer_sent_comes_too_late");
+}

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Offset as RawOffset, TopicPartitionList};
-use souk_ports::{Offset, Partition, PortError};
+use souk_ports::{ErrorKind, Offset, Partition, PortError};
 
 use super::super::assignment::note;
+use super::super::callbacks::Rebalance;
 use super::{MAX_RECORDS, Member};
 use crate::error::port_error;
 use crate::native::PendingCommit;
@@ -24,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 /// So long an answer is waited for and nothing else done: a broker that slept or was started anew answers by then.
 const STANDING: Duration = Duration::from_secs(30);
-/// A commit has failed that had no answer until then, though what stood in its way was served: longer than librdkafka
-/// puts one off while it looks for the coordinator, which is a session.
+/// Nobody answers a commit that had no answer until then, though what stood in its way was served: longer than
+/// librdkafka puts one off while it looks for the coordinator, which is a session.
 const NO_ANSWER: Duration = Duration::from_secs(45);
 /// How long one look for the answer lasts while other things are served; an answer ends it at once.
 const LOOK: Duration = Duration::from_millis(2);
@@ -50,34 +51,46 @@ impl Member {
         let mut element = positions.add_partition(&topic, number);
         let placed = element.set_offset(RawOffset::Offset(next));
         element.set_metadata(note(self.shared.identity.log(), reach.unwrap_or(next).max(next)));
+        placed.map_err(|error| port_error(&what, error, self.context.trouble.reason()))?;
         let deadline = Instant::now() + PATIENCE;
-        let outcome = placed.and_then(|()| {
-            loop {
-                match self.commit_once(&positions) {
-                    Err(KafkaError::ConsumerCommit(Code::RebalanceInProgress | Code::IllegalGeneration))
-                        if Instant::now() < deadline && !self.consumer.assignment_lost() =>
-                    {
-                        std::thread::sleep(PAUSE);
-                    }
-                    outcome => return outcome,
+        loop {
+            match self.commit_once(&positions) {
+                None => {
+                    return Err(PortError::new(
+                        ErrorKind::Conflict,
+                        format!("{what}: nobody says what became of it; join anew"),
+                    ));
+                }
+                Some(Err(KafkaError::ConsumerCommit(
+                    Code::RebalanceInProgress | Code::IllegalGeneration,
+                ))) if Instant::now() < deadline && !self.consumer.assignment_lost() => {
+                    std::thread::sleep(PAUSE);
+                }
+                Some(outcome) => {
+                    return outcome.map_err(|error| port_error(&what, error, self.context.trouble.reason()));
                 }
             }
-        });
-        outcome.map_err(|error| port_error(&what, error, self.context.trouble.reason()))
+        }
     }
 
-    fn commit_once(&mut self, positions: &TopicPartitionList) -> Result<(), KafkaError> {
-        let commit = PendingCommit::begin(&self.consumer, positions)?;
+    /// Returns what became of a commit, or `None` when nobody will tell any more: its request or the answer went down
+    /// with a broker that stood still, and librdkafka waits for it with everything that the group asks.
+    fn commit_once(&mut self, positions: &TopicPartitionList) -> Option<Result<(), KafkaError>> {
+        let commit = match PendingCommit::begin(&self.consumer, positions) {
+            Ok(commit) => commit,
+            Err(error) => return Some(Err(error)),
+        };
         let deadline = Instant::now() + NO_ANSWER;
         if let Some(outcome) = commit.answer(STANDING) {
-            return outcome;
+            return Some(outcome);
         }
         loop {
             if let Some(outcome) = commit.answer(LOOK) {
-                return outcome;
+                return Some(outcome);
             }
-            if Instant::now() >= deadline {
-                return Err(KafkaError::ConsumerCommit(Code::RequestTimedOut));
+            let lost = self.context.rebalances.lock().iter().any(|it| matches!(it, Rebalance::Lose(_)));
+            if lost || Instant::now() >= deadline {
+                return None;
             }
             // Serves what the client has to say, rebalances above all; the records that come with it are kept.
             if self.ready.len() < MOST_READY {
