@@ -17,8 +17,10 @@ use souk_ports::fault;
 
 use crate::native;
 
-/// Pause between two times: a client that needs it waits for so long at most once brokers are there.
+/// Pause between two times once brokers answer, and at first while they do not.
 const EVERY: Duration = Duration::from_secs(5);
+/// Longest pause while they do not: a client keeps a copy of what it is told each time.
+const RARELY: Duration = Duration::from_secs(30);
 /// How long it goes on after the trouble: each client may hear late that there were no brokers.
 const AFTERWARDS: Duration = Duration::from_secs(15);
 
@@ -33,6 +35,8 @@ pub(crate) struct Lifelines {
 struct Trouble {
     last: Option<Instant>,
     pulled: Option<Instant>,
+    /// What the pause has grown to.
+    pause: Duration,
 }
 
 trait Client: Send + Sync {
@@ -83,10 +87,12 @@ impl Lifelines {
             }
             Some(_) => {}
         }
-        if trouble.pulled.is_some_and(|at| now - at < EVERY) {
+        let pause = if answered { EVERY } else { trouble.pause };
+        if trouble.pulled.is_some_and(|at| now - at < pause) {
             return;
         }
         trouble.pulled = Some(now);
+        trouble.pause = (pause * 2).clamp(EVERY, RARELY);
         drop(trouble);
         if fault::planted("clients-are-left-alone") {
             return;

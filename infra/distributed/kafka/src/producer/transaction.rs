@@ -33,8 +33,8 @@ pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// librdkafka gives up by itself before this.
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(12);
-/// A commit that takes as long may have been asked for again; less than the time in which an answer has to come.
-const ASKED_AGAIN: Duration = Duration::from_secs(2);
+/// A commit that takes as long may have been asked for again: half of the time in which an answer has to come.
+const ASKED_AGAIN: Duration = CALL_TIMEOUT.checked_div(2).expect("by two");
 /// Pause between two looks at the delivery reports: short beside a broker's answer, long beside a look.
 const LOOK_PAUSE: Duration = Duration::from_micros(100);
 /// How often the topic's identity is looked at: one call's time per second.
