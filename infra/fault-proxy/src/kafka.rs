@@ -139,7 +139,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::testing::{dial, server};
+    use crate::testing::{dial, server, within};
     use crate::{Proxy, Times};
 
     /// A broker that answers every request with its correlation id alone, and counts commits.
@@ -190,5 +190,20 @@ mod tests {
         proxy.arm(KafkaFault::LoseRequest(ApiKey::END_TXN), Times::Next(1));
         assert!(call(&dial(proxy.address()), ApiKey::END_TXN, 1).is_err());
         assert_eq!(commits.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn holds_a_request_until_its_release_though_the_client_has_gone() {
+        let commits = Arc::default();
+        let proxy = Proxy::<Kafka>::start(broker(&commits)).unwrap();
+        proxy.arm(KafkaFault::HoldRequest(ApiKey::END_TXN), Times::Next(1));
+        let stream = dial(proxy.address());
+        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert!(call(&stream, ApiKey::END_TXN, 1).is_err());
+        drop(stream);
+        assert_eq!(commits.load(Ordering::SeqCst), 0);
+        proxy.switches().release();
+        within("the broker hears of it", || commits.load(Ordering::SeqCst) == 1);
+        within("its answer is counted", || proxy.switches().late_replies() == 1);
     }
 }

@@ -3,9 +3,9 @@
 //! A broker that stood still, or comes back after a kill, answers before its cluster has let it in again, and says that
 //! there are no brokers. librdkafka then forgets all that it knows, those of the settings included, and means to begin
 //! anew with these (`metadata.recovery.strategy`); yet an answer that comes between the decision and the deed takes back
-//! the deed and leaves the decision standing, so that it never decides again (2.12.1: `rd_kafka_rebootstrap_tmr_stop` does
-//! not reset `rk_rebootstrap_in_progress`; <https://github.com/confluentinc/librdkafka/issues/5301>). Such a client says
-//! "no usable brokers" for ever.
+//! the deed and leaves the decision standing, so that it never decides again (2.12.1: `rd_kafka_rebootstrap_tmr_stop`
+//! does not reset `rk_rebootstrap_in_progress`; <https://github.com/confluentinc/librdkafka/issues/5301>). Such a client
+//! says "no usable brokers" for ever.
 
 use std::ffi::CString;
 use std::sync::{Arc, Weak};
@@ -128,6 +128,7 @@ mod tests {
         lifelines.tend(false);
         client.fetch_metadata(None, Duration::from_secs(20)).expect("brokers were told");
     }
+
     #[test]
     fn a_client_that_is_left_alone_is_noticed() {
         let test = "lifelines::tests::a_client_that_knows_no_broker_any_more_is_led_back";

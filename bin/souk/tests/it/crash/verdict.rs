@@ -97,17 +97,11 @@ fn against_events(mut told: Told, ledgers: &[&Ledger], findings: &mut Vec<String
             Fate::Refused => events.is_empty(),
             Fate::Abandoned => events.is_empty() || events.len() == whole,
             Fate::Done(_) if matches!(operation.wish, Wish::Delete { .. }) => events.len() == 1,
-            // It has no key: what nobody waited for any more may be carried out by a process that slept, after the one
-            // that was asked for again. Whoever minds says `If-Match`.
-            Fate::Done(touched) if operation.unheard && matches!(operation.wish, Wish::Rename { .. }) => {
-                touched.iter().all(|one| events.contains(one))
-                    && events.iter().all(|(product, _)| *product == touched[0].0)
-            }
             Fate::Done(touched) => {
                 let mut touched = touched.clone();
                 touched.sort();
                 events.sort();
-                events == touched
+                events == touched || came_late(operation, &touched, &events, ledgers)
             }
         };
         if !fits {
@@ -115,6 +109,29 @@ fn against_events(mut told: Told, ledgers: &[&Ledger], findings: &mut Vec<String
         }
     }
     findings.extend(told.into_iter().map(|(tag, events)| format!("nobody asked for {tag}: {events:?}")));
+}
+
+/// Tells whether a rename was carried out once more after its answer. It has no key: what nobody waited for any more may
+/// be read by a process that slept, after the one that was asked for again. Whoever minds says `If-Match`. It changes
+/// something only where the product has had another name meanwhile.
+fn came_late(
+    operation: &Operation,
+    touched: &[(String, u64)],
+    events: &[(String, u64)],
+    ledgers: &[&Ledger],
+) -> bool {
+    let ([first], [answered, late]) = (touched, events) else { return false };
+    let renamed_between = |other: &Operation| match (&other.wish, &other.fate) {
+        (Wish::Rename { .. }, Fate::Done(touched)) => touched
+            .iter()
+            .any(|(product, version)| *product == first.0 && first.1 < *version && *version < late.1),
+        _ => false,
+    };
+    operation.unheard
+        && matches!(operation.wish, Wish::Rename { .. })
+        && answered == first
+        && late.0 == first.0
+        && ledgers.iter().flat_map(|ledger| &ledger.operations).any(renamed_between)
 }
 
 fn against_products(

@@ -63,17 +63,19 @@ impl Worker {
             .create_with_context(deliveries.clone())
             .map_err(|error| SendError::Fatal(sentence("cannot make a producer", &error, None)))?;
         let what = format!("cannot start transactions as {transactional_id}");
-        let classify = |error: KafkaError| {
+        let classify = |producer: &BaseProducer<Deliveries>, error: &KafkaError| {
             // Why it cannot connect waits in the client's queue.
             producer.poll(Duration::from_millis(10));
-            let refused =
-                error.rdkafka_error_code().is_some_and(is_refusal) || deliveries.trouble.is_refusal();
-            let text = sentence(&what, &error, deliveries.trouble.reason());
+            let trouble = &producer.context().trouble;
+            let refused = error.rdkafka_error_code().is_some_and(is_refusal) || trouble.is_refusal();
+            let text = sentence(&what, error, trouble.reason());
             if refused { SendError::Fatal(text) } else { SendError::Retry(text) }
         };
-        producer.init_transactions(CALL_TIMEOUT).map_err(classify)?;
-        let identity = Identity::find(producer.client(), &config.topic, CALL_TIMEOUT).map_err(classify)?;
-        let partitions = identity.partitions(producer.client(), CALL_TIMEOUT).map_err(classify)?;
+        let fail = |error: KafkaError| classify(&producer, &error);
+        producer.init_transactions(CALL_TIMEOUT).map_err(fail)?;
+        let identity = Identity::find(producer.client(), &config.topic, CALL_TIMEOUT).map_err(fail)?;
+        let partitions = identity.partitions(producer.client(), CALL_TIMEOUT).map_err(fail)?;
+        let partitions = partitions.ok_or_else(|| SendError::Fatal(identity.recreated()))?;
         let mut worker = Self {
             progress_topic: config.progress_topic(),
             config,
@@ -87,18 +89,15 @@ impl Worker {
             spent: false,
         };
         if !fault::planted("late-requests-are-let-in") {
-            worker.shut_out_predecessors(partitions.unwrap_or(0)).map_err(|error| match error {
-                SendError::Unclear(text) => SendError::Retry(text),
-                other => other,
-            })?;
+            let shut_out = worker.shut_out_predecessors(partitions);
+            shut_out.map_err(|error| classify(&worker.producer, &error))?;
         }
         Ok(worker)
     }
 
     /// Makes every partition refuse what earlier producers of this id have sent and brokers have not yet seen.
-    fn shut_out_predecessors(&mut self, partitions: usize) -> Result<(), SendError> {
-        let begun = self.producer.begin_transaction();
-        begun.map_err(|error| self.unusable("cannot begin a transaction", &error))?;
+    fn shut_out_predecessors(&mut self, partitions: usize) -> Result<(), KafkaError> {
+        self.producer.begin_transaction()?;
         let shown = (0..i32::try_from(partitions).unwrap_or(i32::MAX))
             .map(|partition| (self.config.topic.clone(), partition))
             .chain([(self.progress_topic.clone(), 0)])
@@ -109,12 +108,8 @@ impl Worker {
                 Ok(())
             })
             .and_then(|()| self.await_deliveries());
-        match (shown, self.end_by_abort()) {
-            (Ok(()), Ok(())) => Ok(()),
-            (Err(error), _) | (Ok(()), Err(error)) => {
-                Err(self.unusable("cannot shut out earlier producers", &error))
-            }
-        }
+        let aborted = self.end_by_abort();
+        shown.and(aborted)
     }
 
     pub fn log(&self) -> LogId {

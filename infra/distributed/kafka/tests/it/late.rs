@@ -36,12 +36,7 @@ async fn a_commit_that_may_come_twice_is_a_producers_last() {
     let refused = producer.publish(events(4..8), Bytes::from_static(b"eight")).await;
     assert!(matches!(refused, Err(SendError::Unclear(_))), "{refused:?}");
 
-    let mut next = TransactionalProducer::start(&config, "relay").await.unwrap();
-    assert_eq!(next.position().await.unwrap(), Some(Bytes::from_static(b"somewhere")));
-    proxy.switches().release();
-    eventually("the broker's answer", async || (proxy.switches().late_replies() > 0).then_some(())).await;
-    publish(&mut next, 4..8, 4).await;
-    assert_eq!(numbers(config).await, (0..8).collect::<Vec<_>>());
+    the_next_goes_on(&proxy, config).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,20 +47,18 @@ async fn what_an_earlier_producer_sent_comes_too_late() {
     proxy.arm(KafkaFault::HoldRequest(ApiKey::PRODUCE), Times::Next(1));
     earlier.publish(events(4..8), Bytes::from_static(b"eight")).await.unwrap_err();
     drop(earlier);
-
-    let mut later = TransactionalProducer::start(&config, "relay").await.unwrap();
-    assert_eq!(later.position().await.unwrap(), Some(Bytes::from_static(b"somewhere")));
-    proxy.switches().release();
-    eventually("the broker's answer", async || (proxy.switches().late_replies() > 0).then_some(())).await;
-    publish(&mut later, 4..8, 4).await;
-
-    assert_eq!(numbers(config).await, (0..8).collect::<Vec<_>>());
+    the_next_goes_on(&proxy, config).await;
 }
 
-/// Returns what the log has, in order.
-async fn numbers(config: KafkaConfig) -> Vec<u32> {
+/// Publishes what was not published, with a new producer, after the broker has heard what the proxy held.
+async fn the_next_goes_on(proxy: &Proxy<Kafka>, config: KafkaConfig) {
+    let mut next = TransactionalProducer::start(&config, "relay").await.unwrap();
+    assert_eq!(next.position().await.unwrap(), Some(Bytes::from_static(b"somewhere")));
+    proxy.switches().release();
+    eventually("the broker's answer", async || (proxy.switches().late_replies() > 0).then_some(())).await;
+    publish(&mut next, 4..8, 4).await;
     let log = KafkaEventLog::connect(config).await.unwrap();
     let mut numbers: Vec<u32> = everything(&log).await.iter().map(number).collect();
     numbers.sort_unstable();
-    numbers
+    assert_eq!(numbers, (0..8).collect::<Vec<_>>());
 }
