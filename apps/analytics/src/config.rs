@@ -33,9 +33,10 @@ impl Default for AnalyticsConfig {
             flush_events: 8192,
             commit_interval: Duration::from_millis(250),
             archive_max_age: Duration::from_secs(300),
-            // Less than a fifth of what the design allows: objects under way have as much again, encoding them some
-            // more, and what is freed in between is not all given back. Larger ones are hardly faster.
-            archive_max_bytes: 12 << 20,
+            // A share of what the design allows: objects under way have some of it again, and encoding them takes more.
+            // Twelve partitions share it, so an object has a sixth of it or so: smaller ones keep the object store
+            // busy (half of this made the archive slower by a fifth), larger ones are hardly faster.
+            archive_max_bytes: 24 << 20,
             archive_max_rows: 1_000_000,
             flush_timeout: Duration::from_secs(30),
             recent_retention: Duration::from_secs(7 * 86_400),

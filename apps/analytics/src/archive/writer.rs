@@ -1,9 +1,10 @@
 //! The open file of each partition: records in memory until they are enough, old enough, or of another hour.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use souk_domain::Timestamp;
 use souk_ports::{LogRecord, Offset, Partition};
 
@@ -21,41 +22,37 @@ pub(crate) struct Limits {
     pub age: Duration,
 }
 
+/// Size of the pieces of memory that payloads are copied into: the first ones of a file are smaller, as most files of a
+/// shop with many partitions are.
+const BLOCK: RangeInclusive<usize> = 4 << 10..=64 << 10;
+
 /// A partition's records that are not archived yet.
 ///
 /// Payloads are copied into memory of its own: those of a delivery share one piece with records of other partitions,
-/// which would be kept until the last of these is archived.
+/// which would be kept until the last of these is archived. Blocks of one size leave no holes in the heap, which one
+/// piece that grows and moves would.
 struct OpenFile {
-    /// Without their payloads.
     records: Vec<LogRecord>,
-    /// One behind the other.
-    payloads: Vec<u8>,
-    /// Where each ends.
-    ends: Vec<usize>,
+    /// What is left of the newest block.
+    block: BytesMut,
     bytes: usize,
     opened_at: Instant,
 }
 
 impl OpenFile {
     fn new(opened_at: Instant) -> Self {
-        Self { records: Vec::new(), payloads: Vec::new(), ends: Vec::new(), bytes: 0, opened_at }
+        Self { records: Vec::new(), block: BytesMut::new(), bytes: 0, opened_at }
     }
 
     fn push(&mut self, mut record: LogRecord) {
-        self.bytes += cost(&record);
-        self.payloads.extend_from_slice(&std::mem::take(&mut record.payload));
-        self.ends.push(self.payloads.len());
-        self.records.push(record);
-    }
-
-    fn into_records(self) -> Vec<LogRecord> {
-        let Self { mut records, payloads, ends, .. } = self;
-        let (payloads, mut begin) = (Bytes::from(payloads), 0);
-        for (record, end) in records.iter_mut().zip(ends) {
-            record.payload = payloads.slice(begin..end);
-            begin = end;
+        if self.block.capacity() < record.payload.len() {
+            let size = self.bytes.clamp(*BLOCK.start(), *BLOCK.end());
+            self.block = BytesMut::with_capacity(size.max(record.payload.len()));
         }
-        records
+        self.bytes += cost(&record);
+        self.block.extend_from_slice(&record.payload);
+        record.payload = self.block.split().freeze();
+        self.records.push(record);
     }
 }
 
@@ -176,7 +173,7 @@ impl Writer {
             first_offset: slot.position,
             next_offset: slot.read,
             first_appended_at: file.records.first()?.appended_at,
-            records: file.into_records(),
+            records: file.records,
         })
     }
 

@@ -7,8 +7,9 @@ use crate::bench::table::Row;
 
 /// Writes per second.
 const RATE: u32 = 200;
-/// Ten seconds' worth at the beginning do not count: until then Kafka's virtual machine compiles what it runs.
-const WARM: u32 = 10 * RATE;
+/// A minute's worth at the beginning does not count: as long does Kafka's virtual machine compile what it runs, with half
+/// of the cores' time, which a broker that an operator runs did long ago.
+const WARM: u32 = 60 * RATE;
 
 /// Measures an api and a notifications service.
 pub fn post_to_frame(bench: &Bench) -> anyhow::Result<Vec<Row>> {
