@@ -37,7 +37,7 @@ pub struct Args {
     /// Which servers the tests talk to.
     #[arg(long, value_enum, default_value_t = Source::Own)]
     servers: Source,
-    /// How many test programs run side by side [default: one more than there are cores, 4 at most].
+    /// How many test programs run side by side [default: two more than there are cores, 4 at most].
     #[arg(long, value_name = "N")]
     side_by_side: Option<usize>,
     /// Passed on to `cargo test`, in place of `--workspace`.
@@ -109,11 +109,11 @@ fn options(_: Kind) -> Options {
     Options { in_memory: true, ..Options::default() }
 }
 
-/// One more than there are cores, since a good part of the tests waits most of its time.
+/// Two more than there are cores, since a good part of the tests waits most of its time.
 fn at_once() -> usize {
     /// Some start servers of their own, of a gigabyte in all: more at once take memory and win little.
     const MOST: usize = 4;
-    std::thread::available_parallelism().map_or(2, |cores| (cores.get() + 1).min(MOST))
+    std::thread::available_parallelism().map_or(2, |cores| (cores.get() + 2).min(MOST))
 }
 
 /// Has cargo build the test programs; what it has to say about that goes to stderr.

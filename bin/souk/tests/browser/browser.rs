@@ -5,7 +5,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use souk_browser::{Driver, Node};
+use souk_browser::{Lent, Node};
 
 use crate::support::eventually;
 
@@ -25,7 +25,7 @@ type Tolerated = fn(&str) -> bool;
 
 /// An open browser, at first with one tab. When it is dropped, its console must not have complained.
 pub struct Browser {
-    driver: Driver,
+    driver: Lent,
     tolerated: Vec<Tolerated>,
 }
 
@@ -39,7 +39,7 @@ impl Browser {
 
     /// Opens one that shows nothing yet.
     pub fn blank() -> Self {
-        Self { driver: Driver::start().unwrap_or_else(|error| panic!("{error}")), tolerated: Vec::new() }
+        Self { driver: Lent::take().unwrap_or_else(|error| panic!("{error}")), tolerated: Vec::new() }
     }
 
     /// Runs `script` in this tab before the scripts of each page that it visits from now on.

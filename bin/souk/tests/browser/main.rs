@@ -1,8 +1,8 @@
 //! The dashboard in a real browser: Debian's Chromium, moved by a real pointer and a real keyboard, that finds things as a
 //! screen reader does, by role and accessible name.
 //!
-//! Each test starts a souk of its own on free ports, and browsers with profiles of their own. They take turns: a browser
-//! takes a core, and there may be two. When a browser is closed, whatever its console complained of fails the test, a
+//! Each test starts a souk of its own on free ports, and takes browsers of which no other test has one; what an earlier one
+//! left in them is cleared away. They take turns: a browser takes a core, and there may be two. When a browser is closed, whatever its console complained of fails the test, a
 //! violated Content-Security-Policy too.
 //!
 //! - `products`: creating, editing, conflicts, deleting, with the pointer and with the keyboard alone; the seller switch.

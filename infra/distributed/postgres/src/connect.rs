@@ -1,8 +1,8 @@
 //! Sessions with the server: opened, checked, prepared for their role; and why that failed.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
-use postgres_openssl::MakeTlsConnector;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{CancelToken, Client, Config};
 
@@ -47,7 +47,7 @@ pub(crate) enum Role {
 /// How to reach the server.
 pub(crate) struct Server {
     config: Config,
-    tls: Tls,
+    tls: Arc<Tls>,
     /// The URL without its password.
     pub address: String,
     database: String,
@@ -65,7 +65,7 @@ pub(crate) struct Session {
 }
 
 /// Cancels a question that nobody waits for any more: the server would go on with it, and it might take effect late.
-pub(crate) struct UnlessAnswered(Option<(CancelToken, MakeTlsConnector)>);
+pub(crate) struct UnlessAnswered(Option<(CancelToken, Arc<Tls>)>);
 
 impl UnlessAnswered {
     /// There is an answer.
@@ -77,8 +77,12 @@ impl UnlessAnswered {
 impl Drop for UnlessAnswered {
     fn drop(&mut self) {
         if let (Some((token, tls)), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
-            // A server that is away has nothing to cancel.
-            runtime.spawn(async move { drop(token.cancel_query(tls).await) });
+            runtime.spawn(async move {
+                // Made here, since most questions are answered. A server that is away has nothing to cancel.
+                if let Ok(tls) = tls.connector() {
+                    drop(token.cancel_query(tls).await);
+                }
+            });
         }
     }
 }
@@ -91,7 +95,7 @@ impl Server {
         }
         Self {
             config: server,
-            tls: config.tls.clone(),
+            tls: Arc::new(config.tls.clone()),
             address: config.address(),
             database: config.database().to_owned(),
             setting: config.setting,
@@ -119,8 +123,7 @@ impl Server {
 
     /// Makes what cancels the session's question when it is dropped before its answer.
     pub fn unless_answered(&self, client: &Client) -> UnlessAnswered {
-        let tls = self.tls.connector().ok();
-        UnlessAnswered(tls.map(|tls| (client.cancel_token(), tls)))
+        UnlessAnswered(Some((client.cancel_token(), self.tls.clone())))
     }
 
     /// Checks what the server is, and sets what the role needs.

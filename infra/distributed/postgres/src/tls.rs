@@ -1,5 +1,7 @@
 //! TLS towards the server.
 
+use std::sync::OnceLock;
+
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslConnectorBuilder, SslFiletype, SslMethod, SslVerifyMode};
 use postgres_openssl::MakeTlsConnector;
@@ -28,11 +30,25 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Makes what connects.
+    /// Makes what connects. Files are read each time, since certificates are renewed under a running service.
     ///
     /// # Errors
     /// A text that names the file that cannot be read.
     pub fn connector(&self) -> Result<MakeTlsConnector, String> {
+        /// Where no file is read, one serves all: OpenSSL reads the authorities that it was built to look for, whether
+        /// they are asked for or not, which takes longer than everything else that a connection does.
+        static OF_NO_FILE: OnceLock<MakeTlsConnector> = OnceLock::new();
+        if self.verify != Verify::Nothing || self.certificate.is_some() || self.key.is_some() {
+            return self.make();
+        }
+        if let Some(made) = OF_NO_FILE.get() {
+            return Ok(made.clone());
+        }
+        let made = self.make()?;
+        Ok(OF_NO_FILE.get_or_init(|| made).clone())
+    }
+
+    fn make(&self) -> Result<MakeTlsConnector, String> {
         let mut builder = SslConnector::builder(SslMethod::tls())
             .map_err(|error| format!("TLS is not available: {error}"))?;
         match (self.verify, &self.root) {
