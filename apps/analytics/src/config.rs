@@ -34,9 +34,9 @@ impl Default for AnalyticsConfig {
             commit_interval: Duration::from_millis(250),
             archive_max_age: Duration::from_secs(300),
             // A share of what the design allows: objects under way have some of it again, and encoding them takes more.
-            // Twelve partitions share it, so an object has a sixth of it or so: smaller ones keep the object store
-            // busy (half of this made the archive slower by a fifth), larger ones are hardly faster.
-            archive_max_bytes: 24 << 20,
+            // Twelve partitions share it, so an object has a sixth of it or so. Smaller ones keep the object store
+            // busy: with a third of this the archive is slower by a fifth.
+            archive_max_bytes: 40 << 20,
             archive_max_rows: 1_000_000,
             flush_timeout: Duration::from_secs(30),
             recent_retention: Duration::from_secs(7 * 86_400),

@@ -49,7 +49,13 @@ static PROPERTIES: LazyLock<WriterPropertiesPtr> = LazyLock::new(|| {
     let sorted =
         SORTED_BY.map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: false });
     let column = |name: &str| ColumnPath::from(name);
-    let properties = WriterProperties::builder()
+    // Numbers of a few bits each, and places in a dictionary: zstd makes them no smaller, and takes memory for each.
+    let packed = ["partition", "offset", "type", "sellerid", "time", "version"];
+    let properties = packed
+        .into_iter()
+        .fold(WriterProperties::builder(), |properties, name| {
+            properties.set_column_compression(column(name), Compression::UNCOMPRESSED)
+        })
         .set_created_by(concat!("souk ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))
         .set_sorting_columns(Some(sorted.to_vec()))

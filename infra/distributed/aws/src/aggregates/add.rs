@@ -27,11 +27,10 @@ impl Aggregates {
         deltas: &[ItemDelta],
     ) -> Result<Vec<RefusedItem>, PortError> {
         self.name_all(log, deltas.iter().map(|delta| (&delta.key, partition))).await?;
-        let mut pending = Vec::with_capacity(deltas.len());
-        for (index, delta) in deltas.iter().enumerate() {
-            pending.push(async move { (index, self.add_one(log, partition, delta).await) });
-        }
-        let mut updates = futures_util::stream::iter(pending).buffer_unordered(CONCURRENT);
+        // One by one: an update takes kilobytes from when it is made, though nothing has been sent.
+        let mut updates = futures_util::stream::iter(0..deltas.len())
+            .map(|index| async move { (index, self.add_one(log, partition, &deltas[index]).await) })
+            .buffer_unordered(CONCURRENT);
         let (mut refused, mut done) = (Vec::new(), 0);
         while let Some((index, result)) = updates.next().await {
             if let Some(counted) = result? {
