@@ -2,8 +2,8 @@
 //! screen reader does, by role and accessible name.
 //!
 //! Each test starts a souk of its own on free ports, and takes browsers of which no other test has one; what an earlier one
-//! left in them is cleared away. They take turns: a browser takes a core, and there may be two. When a browser is closed, whatever its console complained of fails the test, a
-//! violated Content-Security-Policy too.
+//! left in them is cleared away. They take turns: a browser takes a core, and there may be two. When a browser is given
+//! back, whatever its console complained of fails the test, a violated Content-Security-Policy too.
 //!
 //! - `products`: creating, editing, conflicts, deleting, with the pointer and with the keyboard alone; the seller switch.
 //! - `lists`: finding a product, and finding back: the address, Back, the focus; the sample in an empty shop.

@@ -137,3 +137,19 @@ fn forget_the_place(page: &Browser) {
     );
     assert_eq!(done, true);
 }
+
+#[test]
+fn a_browser_comes_to_the_next_test_with_nothing_left_in_it() {
+    let shop = Shop::start();
+    let page = shop.visit();
+    page.script("localStorage.setItem('left', 'behind')");
+    page.reads("Live");
+    page.new_tab();
+    page.visit(&shop.url());
+    drop(page);
+    let page = Browser::blank();
+    assert_eq!(page.script("return location.href"), "about:blank");
+    page.visit(&shop.url());
+    assert_eq!(page.script("return localStorage.getItem('left')"), serde_json::Value::Null);
+    assert_eq!(page.script("return history.length"), 2, "a new tab has been nowhere else");
+}

@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslConnector, SslConnectorBuilder, SslFiletype, SslMethod, SslVerifyMode};
+use openssl::x509::store::X509StoreBuilder;
 use postgres_openssl::MakeTlsConnector;
+use souk_ports::fault;
 
 /// What is wanted of the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +51,12 @@ impl Tls {
     }
 
     fn make(&self) -> Result<MakeTlsConnector, String> {
-        let mut builder = SslConnector::builder(SslMethod::tls())
-            .map_err(|error| format!("TLS is not available: {error}"))?;
+        let unavailable = |error| format!("TLS is not available: {error}");
+        let mut builder = SslConnector::builder(SslMethod::tls()).map_err(unavailable)?;
+        if !fault::planted("trusts-more-than-named") {
+            // It trusts already whom it was built to trust, beside whom it is told to.
+            builder.set_cert_store(X509StoreBuilder::new().map_err(unavailable)?.build());
+        }
         match (self.verify, &self.root) {
             (Verify::Nothing, _) => builder.set_verify(SslVerifyMode::NONE),
             (_, Some(file)) => {

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 use std::sync::Arc;
 
-use souk_conformance::{SeededIds, TestClock, eventually, make};
+use souk_conformance::{SeededIds, TestClock, all_pass_again, eventually, make, passes_with};
 use souk_postgres::{ConnectError, Postgres, PostgresConfig};
 use souk_servers::{Kind, Scratch, Server};
 
@@ -94,4 +94,36 @@ async fn each_sslmode_trusts_whom_it_should() {
 
     assert!(is_encrypted(&url("sslmode=prefer")).await, "where the server can");
     assert!(!is_encrypted(&url("sslmode=disable")).await);
+}
+
+/// Says to a run of the test below in a process of its own what is to be refused there.
+const REFUSED: &str = "SOUK_TEST_REFUSED_URL";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_named_authority_is_trusted_alone() {
+    if let Ok(url) = std::env::var(REFUSED) {
+        return is_refused(&url).await;
+    }
+    let scratch = Scratch::new("tls-alone").unwrap();
+    let folder = |name: &str| {
+        let folder = scratch.folder(name);
+        std::fs::create_dir(&folder).unwrap();
+        folder
+    };
+    let ((systems, store), (named, _)) = (certificates(&folder("systems")), certificates(&folder("named")));
+    let server = Server::start(Kind::Postgres, scratch.folder("postgres"), versions::options()).unwrap();
+    secure(&server, &store).await;
+    let base = other_versions::url(&server);
+    for mode in ["verify-full", "verify-ca"] {
+        let url = format!("{base}?sslmode={mode}&sslrootcert={}", named.display());
+        // Where OpenSSL finds what the system trusts.
+        let env = [("SSL_CERT_FILE", systems.to_str().unwrap()), (REFUSED, &url)];
+        assert_eq!(all_pass_again(&["--exact", "tls::a_named_authority_is_trusted_alone"], &env), 1);
+    }
+}
+
+#[test]
+fn more_trust_than_was_named_is_noticed() {
+    let test = "tls::a_named_authority_is_trusted_alone";
+    assert!(!passes_with("trusts-more-than-named", test));
 }
