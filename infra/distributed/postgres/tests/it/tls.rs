@@ -98,11 +98,14 @@ async fn each_sslmode_trusts_whom_it_should() {
 
 /// Says to a run of the test below in a process of its own what is to be refused there.
 const REFUSED: &str = "SOUK_TEST_REFUSED_URL";
+/// And what is not.
+const TRUSTED: &str = "SOUK_TEST_TRUSTED_URL";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_named_authority_is_trusted_alone() {
-    if let Ok(url) = std::env::var(REFUSED) {
-        return is_refused(&url).await;
+    if let (Ok(refused), Ok(trusted)) = (std::env::var(REFUSED), std::env::var(TRUSTED)) {
+        assert!(is_encrypted(&trusted).await);
+        return is_refused(&refused).await;
     }
     let scratch = Scratch::new("tls-alone").unwrap();
     let folder = |name: &str| {
@@ -114,10 +117,13 @@ async fn a_named_authority_is_trusted_alone() {
     let server = Server::start(Kind::Postgres, scratch.folder("postgres"), versions::options()).unwrap();
     secure(&server, &store).await;
     let base = other_versions::url(&server);
+    let url = |mode: &str, authority: &str| format!("{base}?sslmode={mode}&sslrootcert={authority}");
+    let trusted = url("verify-full", "system");
     for mode in ["verify-full", "verify-ca"] {
-        let url = format!("{base}?sslmode={mode}&sslrootcert={}", named.display());
+        let refused = url(mode, named.to_str().unwrap());
         // Where OpenSSL finds what the system trusts.
-        let env = [("SSL_CERT_FILE", systems.to_str().unwrap()), (REFUSED, &url)];
+        let system = ("SSL_CERT_FILE", systems.to_str().unwrap());
+        let env = [system, (REFUSED, &refused), (TRUSTED, &trusted)];
         assert_eq!(all_pass_again(&["--exact", "tls::a_named_authority_is_trusted_alone"], &env), 1);
     }
 }
