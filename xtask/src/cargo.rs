@@ -27,11 +27,17 @@ fn is_about_a_package(name: &OsString) -> bool {
     name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
+/// Returns what cargo knows of the workspace's own packages.
+pub fn metadata() -> anyhow::Result<Value> {
+    let output = command().args(["metadata", "--no-deps", "--format-version", "1"]).output()?.stdout;
+    serde_json::from_slice(&output).context("cannot read cargo metadata")
+}
+
 /// Returns cargo's target folder.
 pub fn target_folder() -> anyhow::Result<PathBuf> {
-    let output = command().args(["metadata", "--no-deps", "--format-version", "1"]).output()?.stdout;
-    let metadata: Value = serde_json::from_slice(&output).context("cannot read cargo metadata")?;
-    Ok(PathBuf::from(metadata["target_directory"].as_str().context("cargo metadata names no target folder")?))
+    Ok(PathBuf::from(
+        metadata()?["target_directory"].as_str().context("cargo metadata names no target folder")?,
+    ))
 }
 
 /// Runs an example in a release build and returns the figures that it prints.

@@ -1,9 +1,10 @@
 //! `cargo xtask test`: every test of the workspace, with what it needs, and one closing line.
 //!
 //! Brings the real servers that the tests talk to, on free ports, and leaves none behind, whether the tests pass, fail
-//! or are broken off. cargo builds the test programs; they run side by side, each as cargo would run it, and what one
-//! says comes in one piece when it ends. A test that is ignored counts as a failure: what cannot run here has to say
-//! why, not pass in silence.
+//! or are broken off. cargo builds the test programs; each runs as soon as it is there, beside others and beside the
+//! compiler, as cargo would run it: tests wait a third of their time, compilers never do. What a program says comes in
+//! one piece when it ends. A test that is ignored counts as a failure: what cannot run here has to say why, not pass in
+//! silence.
 
 mod children;
 mod contract_tools;
@@ -16,6 +17,7 @@ mod turns;
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -26,7 +28,8 @@ use children::Children;
 use count::Count;
 use programs::{Built, Passed};
 use run::Job;
-use turns::Turns;
+use side_by_side::Event;
+use turns::{EXAMPLES, Turns};
 
 /// Runs every test of the workspace, with the servers that they need.
 #[derive(clap::Args)]
@@ -71,20 +74,23 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
             }
         })?
     };
-    // First: servers would only take memory from the compiler.
     let passed = Passed::new(&args.cargo);
-    let built = build(&passed, &children)?;
-    let count = {
-        let scratch = Scratch::new("test")?;
-        let servers = match args.servers {
-            Source::Own => Servers::start(scratch.path(), &Kind::ALL, options)?,
-            Source::Environment => Servers::default(),
-        };
-        let mut env = servers.env();
-        env.push((contract_tools::VARIABLE, contract_tools));
-        let turns = Turns::new(jobs(&built, &passed, &env), args.side_by_side.unwrap_or_else(at_once));
-        side_by_side::run(turns, &children)?
-    };
+    let turns = Turns::new(args.side_by_side.unwrap_or_else(at_once));
+    let mut needs = Needs { source: args.servers, contract_tools, servers: None };
+    let channel = channel();
+    let count = std::thread::scope(|scope| {
+        let (sender, passed, children, interrupt) = (channel.0.clone(), &passed, &*children, &interrupt);
+        scope.spawn(move || {
+            let send = |event| sender.send(event).expect("its other end is held until we have ended");
+            let built = build(passed, children, |job| send(Event::Built(job)));
+            // What was broken off is not broken.
+            send(Event::Complete(built.or_else(|error| if interrupt.came() { Ok(()) } else { Err(error) })));
+        });
+        side_by_side::run(turns, children, &channel, |command| needs.give(command))
+    });
+    // Before anything is said: a closed pipe ends us, and they would be left behind.
+    drop(needs);
+    let count = count?;
     println!();
     for name in &count.failures {
         println!("failed: {name}");
@@ -116,42 +122,57 @@ fn at_once() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| (cores.get() + 2).min(MOST))
 }
 
-/// Has cargo build the test programs; what it has to say about that goes to stderr.
-fn build(passed: &Passed, children: &Children) -> anyhow::Result<Built> {
+/// What all programs are given.
+struct Needs {
+    source: Source,
+    contract_tools: String,
+    /// Started for the first program that is ready: before, they would only take memory from the compiler.
+    servers: Option<(Servers, Scratch)>,
+}
+
+impl Needs {
+    fn give(&mut self, command: &mut Command) -> anyhow::Result<()> {
+        command.env(contract_tools::VARIABLE, &self.contract_tools);
+        if self.source == Source::Environment {
+            return Ok(());
+        }
+        let (servers, _) = match &mut self.servers {
+            Some(servers) => servers,
+            none => {
+                let scratch = Scratch::new("test")?;
+                none.insert((Servers::start(scratch.path(), &Kind::ALL, options)?, scratch))
+            }
+        };
+        command.envs(servers.env());
+        Ok(())
+    }
+}
+
+/// Has cargo build the test programs, and hands each on when it can run, and cargo for the examples in documentation;
+/// what cargo has to say goes to stderr.
+fn build(passed: &Passed, children: &Children, mut ready: impl FnMut(Job)) -> anyhow::Result<()> {
+    let mut built = Built::new(&crate::cargo::metadata()?);
     let mut command = crate::cargo::command();
-    command.args(["test", "--no-run", "--message-format", "json-render-diagnostics"]).args(&passed.cargo);
+    command.args(["test", "--no-run", "--message-format", "json-render-diagnostics"]).args(passed.to_build());
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let broken = "the tests do not build; what cargo printed says why";
     let Some(mut cargo) = children.start(&mut command).context("could not start cargo test")? else {
         bail!("{broken}");
     };
-    let built = Built::read(cargo.stdout.take().expect("stdout was asked for"));
+    let read = built.read(cargo.stdout.take().expect("stdout was asked for"), |program| {
+        let name = format!("{} {}", program.package, program.source);
+        ready(Job { name, command: program.command(passed) });
+    });
     let status = children.wait(&mut cargo).context("cargo test did not end in order")?;
     if !status.success() {
         bail!("{broken}");
     }
-    built
-}
-
-/// Returns what is to run: each program, and cargo for the examples in documentation.
-fn jobs(built: &Built, passed: &Passed, env: &[(&str, String)]) -> Vec<Job> {
-    let job = |name: String, mut command: Command| {
-        command.envs(env.iter().map(|(name, value)| (name, value)));
-        Job { name, command }
-    };
-    let mut jobs = Vec::new();
+    read?;
     if built.has_examples(passed) {
-        // Before the small programs: it takes as long as all of these.
         let mut command = crate::cargo::command();
         command.args(["test", "--doc", "--no-fail-fast"]).args(&passed.cargo);
         command.arg("--").args(&passed.programs);
-        jobs.push(job("examples in documentation".to_owned(), command));
+        ready(Job { name: EXAMPLES.to_owned(), command });
     }
-    jobs.extend(
-        built
-            .programs
-            .iter()
-            .map(|program| job(format!("{} {}", program.package, program.source), program.command(passed))),
-    );
-    jobs
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -22,11 +22,16 @@ pub struct Job {
 /// What a program that runs says.
 #[derive(Debug, Default)]
 pub struct Said {
-    lines: Mutex<Vec<String>>,
+    lines: Mutex<Lines>,
     /// How many of its tests have ended.
     pub tests: AtomicU64,
-    /// Whether its lines are passed on as they come.
-    at_once: bool,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    kept: Vec<String>,
+    /// Whether they are passed on as they come, and not kept.
+    pass_on: bool,
 }
 
 /// What a program left behind.
@@ -40,21 +45,27 @@ pub struct Outcome {
 }
 
 impl Said {
-    /// What is passed on at once does not come a second time.
-    pub fn new(at_once: bool) -> Arc<Self> {
-        Arc::new(Self { at_once, ..Self::default() })
+    /// Passes on what it said, and from now on each line as it comes; none of that comes a second time.
+    pub fn pass_on(&self) {
+        let mut lines = self.lines();
+        lines.kept.drain(..).for_each(|line| show(&line));
+        lines.pass_on = true;
     }
 
     fn take(&self, line: String) {
         if line.starts_with("test ") && line.contains(" ... ") {
             self.tests.fetch_add(1, Ordering::Relaxed);
         }
-        if self.at_once {
-            // A closed pipe on our side is no reason to stop testing.
-            let _ = writeln!(std::io::stdout(), "{line}");
+        let mut lines = self.lines();
+        if lines.pass_on {
+            show(&line);
         } else {
-            self.lines.lock().expect("nobody panics while taking a line").push(line);
+            lines.kept.push(line);
         }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().expect("nobody panics while taking a line")
     }
 
     /// Takes in an output to its end; counts what is no error output.
@@ -71,6 +82,11 @@ impl Said {
             line.clear();
         }
     }
+}
+
+/// A closed pipe on our side is no reason to stop testing.
+fn show(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 impl Job {
@@ -93,7 +109,7 @@ impl Job {
         });
         let status = children.wait(&mut child).with_context(|| format!("{} is lost", self.name))?;
         count.end(status);
-        let lines = std::mem::take(&mut *said.lines.lock().expect("nobody panics while taking a line"));
+        let lines = std::mem::take(&mut said.lines().kept);
         Ok(Some(Outcome { name: self.name, count, took: began.elapsed(), lines }))
     }
 }
@@ -111,7 +127,7 @@ mod tests {
                       echo; echo 'test result: FAILED. 0 passed; 1 failed; 0 ignored'; exit 101";
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        let said = Said::new(false);
+        let said = Said::default();
         let job = Job { name: "souk src/main.rs".to_owned(), command };
         let outcome = job.run(&Children::default(), &said).expect("sh is there").expect("nothing is over");
         assert_eq!((outcome.count.passed, outcome.count.failed), (0, 1));
@@ -119,5 +135,14 @@ mod tests {
         assert_eq!(outcome.lines.len(), 5);
         assert!(outcome.lines.contains(&"\u{fffd}".to_owned()), "{:?}", outcome.lines);
         assert_eq!(said.tests.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn what_is_passed_on_is_not_kept() {
+        let said = Said::default();
+        said.take("before".to_owned());
+        said.pass_on();
+        said.take("after".to_owned());
+        assert!(said.lines().kept.is_empty(), "{:?}", said.lines());
     }
 }

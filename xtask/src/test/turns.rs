@@ -30,8 +30,11 @@ impl Known {
 /// These start several sets of servers of their own: one such program at a time, so that memory suffices.
 const SERVERS: &str = "servers of its own";
 
+/// What cargo runs of the documentation.
+pub const EXAMPLES: &str = "examples in documentation";
+
 /// The programs that matter to the order; all others take some seconds.
-const KNOWN: [Known; 11] = [
+const KNOWN: [Known; 12] = [
     takes(470, "souk tests/bad_days/main.rs").apart(SERVERS),
     takes(420, "souk-distributed tests/it/main.rs"),
     takes(330, "souk tests/it/main.rs"),
@@ -43,6 +46,7 @@ const KNOWN: [Known; 11] = [
     takes(80, "souk-aws tests/it/main.rs"),
     takes(60, "souk-servers tests/it/main.rs").apart(SERVERS),
     takes(40, "souk-notifications tests/it/main.rs"),
+    takes(20, EXAMPLES),
 ];
 
 /// The programs that have not run yet, and those that run.
@@ -52,20 +56,45 @@ pub struct Turns {
     waiting: Vec<Job>,
     running: Vec<String>,
     most: usize,
+    /// How many there have been.
+    added: usize,
+    /// Whether there are all.
+    complete: bool,
 }
 
 impl Turns {
-    /// With `most` at a time.
-    pub fn new(mut jobs: Vec<Job>, most: usize) -> Self {
-        // Stable, so that others keep the order that cargo has.
-        jobs.reverse();
-        jobs.sort_by_key(|job| known(&job.name).map_or(0, |known| known.seconds));
-        Self { waiting: jobs, running: Vec::new(), most: most.max(1) }
+    /// With `most` at a time, and half as many for as long as others are being built.
+    pub const fn new(most: usize) -> Self {
+        Self { waiting: Vec::new(), running: Vec::new(), most, added: 0, complete: false }
     }
 
-    /// Returns the one to start now; nothing when one that runs has to end first, or none is left.
+    /// Takes one in. Of those that take as long as others, the first one runs first.
+    pub fn add(&mut self, job: Job) {
+        let seconds = |job: &Job| known(&job.name).map_or(0, |known| known.seconds);
+        let place = self.waiting.partition_point(|waiting| seconds(waiting) < seconds(&job));
+        self.waiting.insert(place, job);
+        self.added += 1;
+    }
+
+    /// No other will be added.
+    pub const fn complete(&mut self) {
+        self.complete = true;
+    }
+
+    /// Tells whether no other runs, ran, or will run.
+    pub const fn is_only_one(&self) -> bool {
+        self.complete && self.added == 1
+    }
+
+    /// Tells whether nothing runs, and nothing is left.
+    pub const fn are_over(&self) -> bool {
+        self.complete && self.running.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Returns the one to start now; nothing when one that runs has to end first, or none is there.
     pub fn begin(&mut self) -> Option<Job> {
-        if self.running.len() >= self.most {
+        let most = if self.complete { self.most } else { self.most / 2 };
+        if self.running.len() >= most.max(1) {
             return None;
         }
         let place = self.waiting.iter().rposition(|job| {
@@ -102,11 +131,17 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    use super::{Job, KNOWN, SERVERS, Turns, apart};
+    use super::{EXAMPLES, Job, KNOWN, SERVERS, Turns, apart};
+
+    fn job(name: &str) -> Job {
+        Job { name: name.to_owned(), command: Command::new("true") }
+    }
 
     fn turns(names: &[&str], most: usize) -> Turns {
-        let job = |name: &&str| Job { name: (*name).to_owned(), command: Command::new("true") };
-        Turns::new(names.iter().map(job).collect(), most)
+        let mut turns = Turns::new(most);
+        names.iter().for_each(|name| turns.add(job(name)));
+        turns.complete();
+        turns
     }
 
     fn next(turns: &mut Turns) -> Option<String> {
@@ -155,6 +190,29 @@ mod tests {
         assert_eq!(next(&mut turns(&["a"], 0)).as_deref(), Some("a"));
     }
 
+    #[test]
+    fn half_as_many_run_while_others_are_built() {
+        let mut turns = Turns::new(4);
+        assert!(!turns.are_over(), "others are built");
+        ["a", "b", "c"].into_iter().for_each(|name| turns.add(job(name)));
+        assert_eq!((next(&mut turns), next(&mut turns)), (Some("a".to_owned()), Some("b".to_owned())));
+        assert_eq!(next(&mut turns), None);
+        turns.complete();
+        assert_eq!(next(&mut turns).as_deref(), Some("c"));
+        assert!(!turns.are_over() && !turns.is_only_one(), "three run");
+        ["a", "b", "c"].into_iter().for_each(|name| turns.ended(name));
+        assert!(turns.are_over());
+    }
+
+    #[test]
+    fn one_that_is_the_only_one_is_known_once_all_are_there() {
+        let mut turns = Turns::new(4);
+        turns.add(job("a"));
+        assert!(!turns.is_only_one());
+        turns.complete();
+        assert!(turns.is_only_one());
+    }
+
     /// A name that is misspelt would be known of nothing.
     #[test]
     fn each_that_is_known_is_there() {
@@ -164,7 +222,7 @@ mod tests {
             let folders = ["bin", "apps", "contract", "infra", "infra/distributed"];
             folders.iter().map(|above| root.join(above).join(name)).find(|folder| folder.is_dir())
         };
-        for known in &KNOWN {
+        for known in KNOWN.iter().filter(|known| known.name != EXAMPLES) {
             let (package, source) = known.name.split_once(' ').expect("a package and a file");
             let folder = folder(package).unwrap_or_else(|| panic!("{package} is no package"));
             assert!(folder.join(source).is_file(), "{} is not there", known.name);

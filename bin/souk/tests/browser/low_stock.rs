@@ -74,7 +74,11 @@ pub fn first_among_hundreds(url: impl FnOnce(&Shop) -> String) -> String {
     });
     let page = Browser::open(&format!("{}#/low-stock", url(&shop)));
     page.reads("below the threshold, the most urgent first");
-    until(&page, "the rates are known", |covers| !covers.iter().any(String::is_empty));
+    // Before that the list may be in an order that goes by the stock alone.
+    let unknown = "return document.querySelectorAll('tr.low .skeleton').length";
+    eventually("the rates are known", || {
+        (!covers(&page).is_empty() && page.script(unknown) == 0).then_some(())
+    });
     let first = "const row = document.querySelector('tr.low'); return `${row.querySelector('a').innerText}, ${row.querySelector('.cover-cell').innerText}`";
     page.script(first).as_str().unwrap_or_default().replace('\n', " ")
 }
