@@ -40,7 +40,8 @@ pub struct Args {
     /// Which servers the tests talk to.
     #[arg(long, value_enum, default_value_t = Source::Own)]
     servers: Source,
-    /// How many test programs run side by side [default: two more than there are cores, 4 at most].
+    /// How many test programs run side by side, half as many while cargo builds others [default: two more than there are
+    /// cores, 4 at most].
     #[arg(long, value_name = "N")]
     side_by_side: Option<usize>,
     /// Passed on to `cargo test`, in place of `--workspace`.
