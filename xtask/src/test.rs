@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     };
     let passed = Passed::new(&args.cargo);
     let turns = Turns::new(args.side_by_side.unwrap_or_else(at_once));
-    let mut needs = Needs { source: args.servers, contract_tools, servers: None };
+    let mut provisions = Provisions { source: args.servers, contract_tools, servers: None };
     let channel = channel();
     let count = std::thread::scope(|scope| {
         let (sender, passed, children, interrupt) = (channel.0.clone(), &passed, &*children, &interrupt);
@@ -87,10 +87,10 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
             // What was broken off is not broken.
             send(Event::Complete(built.or_else(|error| if interrupt.came() { Ok(()) } else { Err(error) })));
         });
-        side_by_side::run(turns, children, &channel, |command| needs.give(command))
+        side_by_side::run(turns, children, &channel, |command| provisions.give(command))
     });
     // Before anything is said: a closed pipe ends us, and they would be left behind.
-    drop(needs);
+    drop(provisions);
     let count = count?;
     println!();
     for name in &count.failures {
@@ -124,14 +124,14 @@ fn at_once() -> usize {
 }
 
 /// What all programs are given.
-struct Needs {
+struct Provisions {
     source: Source,
     contract_tools: String,
     /// Started for the first program that is ready: before, they would only take memory from the compiler.
     servers: Option<(Servers, Scratch)>,
 }
 
-impl Needs {
+impl Provisions {
     fn give(&mut self, command: &mut Command) -> anyhow::Result<()> {
         command.env(contract_tools::VARIABLE, &self.contract_tools);
         if self.source == Source::Environment {

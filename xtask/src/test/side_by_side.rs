@@ -41,6 +41,7 @@ pub fn run(
     let mut running: Vec<(String, Arc<Said>)> = Vec::new();
     let mut all = Count::default();
     let mut fault = None;
+    let mut spoke = began;
     std::thread::scope(|scope| {
         while !turns.are_over() {
             while let Some(mut job) = turns.begin() {
@@ -56,7 +57,7 @@ pub fn run(
             if turns.is_only_one() {
                 running.iter().for_each(|(_, said)| said.pass_on());
             }
-            let result = match events.recv_timeout(SILENCE) {
+            let result = match events.recv_timeout(SILENCE.saturating_sub(spoke.elapsed())) {
                 Ok(Event::Built(job)) => {
                     turns.add(job);
                     Ok(())
@@ -71,12 +72,14 @@ pub fn run(
                     outcome.map(|outcome| {
                         if let Some(outcome) = outcome {
                             print(&outcome);
+                            spoke = Instant::now();
                             all.take(&name, outcome.count);
                         }
                     })
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     say_what_runs(began, &running, turns.waiting());
+                    spoke = Instant::now();
                     Ok(())
                 }
                 Err(RecvTimeoutError::Disconnected) => unreachable!("a sender is ours"),
