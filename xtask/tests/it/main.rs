@@ -1,5 +1,7 @@
-//! What people run that is no Rust: the files of `deploy/` are what their readers, and the migration guide, expect.
+//! What people run that is no Rust: the files of `deploy/` are what their readers, and the migration guide, expect. And what
+//! cargo is asked to build.
 
+mod built_once;
 mod compose;
 mod container;
 
