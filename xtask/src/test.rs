@@ -15,6 +15,7 @@ mod run;
 mod side_by_side;
 mod turns;
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -49,6 +50,9 @@ pub struct Args {
     cargo: Vec<String>,
 }
 
+/// Where programs put files for a while, by POSIX.
+const TEMPORARY: &str = "TMPDIR";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Source {
     /// Some that are started for this run and gone after it.
@@ -77,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     };
     let passed = Passed::new(&args.cargo);
     let turns = Turns::new(args.side_by_side.unwrap_or_else(at_once));
-    let mut provisions = Provisions { source: args.servers, contract_tools, servers: None };
+    let mut provisions = Provisions::new(args.servers, contract_tools)?;
     let channel = channel();
     let count = std::thread::scope(|scope| {
         let (sender, passed, children, interrupt) = (channel.0.clone(), &passed, &*children, &interrupt);
@@ -128,25 +132,38 @@ struct Provisions {
     source: Source,
     contract_tools: String,
     /// Started for the first program that is ready: before, they would only take memory from the compiler.
-    servers: Option<(Servers, Scratch)>,
+    servers: Option<Servers>,
+    /// For the servers and for what tests write: gone after the servers, and whatever a test leaves behind with it.
+    scratch: Scratch,
 }
 
 impl Provisions {
+    fn new(source: Source, contract_tools: String) -> anyhow::Result<Self> {
+        let scratch = Scratch::new("test")?;
+        let of_tests = files_of_tests(&scratch);
+        std::fs::create_dir(&of_tests).with_context(|| format!("cannot make {}", of_tests.display()))?;
+        Ok(Self { source, contract_tools, servers: None, scratch })
+    }
+
     fn give(&mut self, command: &mut Command) -> anyhow::Result<()> {
         command.env(contract_tools::VARIABLE, &self.contract_tools);
+        if std::env::var_os(TEMPORARY).is_none() {
+            command.env(TEMPORARY, files_of_tests(&self.scratch));
+        }
         if self.source == Source::Environment {
             return Ok(());
         }
-        let (servers, _) = match &mut self.servers {
+        let servers = match &mut self.servers {
             Some(servers) => servers,
-            none => {
-                let scratch = Scratch::new("test")?;
-                none.insert((Servers::start(scratch.path(), &Kind::ALL, options)?, scratch))
-            }
+            none => none.insert(Servers::start(self.scratch.path(), &Kind::ALL, options)?),
         };
         command.envs(servers.env());
         Ok(())
     }
+}
+
+fn files_of_tests(scratch: &Scratch) -> PathBuf {
+    scratch.folder("files")
 }
 
 /// Has cargo build the test programs, and hands each on when it can run, and cargo for the examples in documentation;

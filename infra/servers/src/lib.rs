@@ -32,6 +32,7 @@ mod dynamo;
 mod install;
 mod java;
 mod kafka;
+mod memory;
 mod minio;
 mod options;
 mod pause;

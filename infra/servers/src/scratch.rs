@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// Where it lies: on a disk, unlike `/tmp` on many systems, and every user may pass through, which Postgres needs: it
-/// refuses to run as root.
-const PARENT: &str = "/var/tmp";
+use crate::memory;
+
+/// Where it can lie. Every user may pass through both, which Postgres needs: it refuses to run as root.
+const MEMORY: &str = "/dev/shm";
+/// Unlike `/tmp` on many systems.
+const DISK: &str = "/var/tmp";
 const PREFIX: &str = "souk-scratch-";
 /// Held locked as long as the folder is in use.
 const LOCK: &str = "lock";
@@ -21,17 +24,31 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes a folder; `name` is part of its name, for people.
+    /// Makes a folder; `name` is part of its name, for people. It is in memory where there is plenty of it: a tenth of all
+    /// that Postgres computes in tests goes into files that are made and removed again, if these are on a disk.
     ///
     /// # Errors
     /// When `/var/tmp` cannot be written.
     pub fn new(name: &str) -> anyhow::Result<Self> {
-        remove_stale();
+        Self::below(if memory::has_plenty(Path::new(MEMORY)) { MEMORY } else { DISK }, name)
+    }
+
+    /// As [`Scratch::new`], on a disk: for what is measured.
+    ///
+    /// # Errors
+    /// When `/var/tmp` cannot be written.
+    pub fn on_disk(name: &str) -> anyhow::Result<Self> {
+        Self::below(DISK, name)
+    }
+
+    fn below(parent: &str, name: &str) -> anyhow::Result<Self> {
+        remove_stale(MEMORY);
+        remove_stale(DISK);
         let folder = tempfile::Builder::new()
             .prefix(&format!("{PREFIX}{name}-"))
             .permissions(Permissions::from_mode(0o711))
-            .tempdir_in(PARENT)
-            .with_context(|| format!("cannot make a folder in {PARENT}"))?;
+            .tempdir_in(parent)
+            .with_context(|| format!("cannot make a folder in {parent}"))?;
         let lock = File::create(folder.path().join(LOCK)).context("cannot write into a new folder")?;
         lock.lock().context("cannot lock a new file")?;
         Ok(Self { folder, _lock: lock })
@@ -67,8 +84,8 @@ pub fn open_to_others(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Removes folders whose processes ended without doing so; what cannot be removed stays.
-fn remove_stale() {
-    let Ok(entries) = std::fs::read_dir(PARENT) else { return };
+fn remove_stale(parent: &str) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) || !is_old(&path) {

@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         Some(path) => path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?,
         None => souk::build()?,
     };
-    let scratch = Scratch::new("drill")?;
+    let scratch = Scratch::on_disk("drill")?;
     let kinds = match args.on {
         Engines::Embedded => &Kind::ALL[..1],
         Engines::Distributed => &Kind::ALL[..],

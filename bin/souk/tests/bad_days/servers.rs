@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use souk_fault_proxy::{Http, Kafka, Postgres, Proxy};
 use souk_servers::{Kind, Options, Scratch, Server};
-use tempfile::TempDir;
 
 /// One set for all tests that harm no server; the last one takes it along.
 static WHOLE: Mutex<Weak<Servers>> = Mutex::new(Weak::new());
@@ -33,7 +32,7 @@ pub struct Servers {
     pub dynamo: Proxy<Http>,
     pub s3: Proxy<Http>,
     /// Where they keep their data.
-    _folders: (Scratch, Option<TempDir>),
+    _folder: Scratch,
 }
 
 /// How an installation reaches the servers.
@@ -102,19 +101,12 @@ fn local(port: u16) -> SocketAddr {
 impl Servers {
     fn start() -> Self {
         let scratch = Scratch::new("bad-days").expect("a folder for servers");
-        // What survives is up to the process here, never to the disk; and DynamoDB Local, which writes each item to
-        // SQLite, is several times as fast in memory, where the system has a folder for that.
-        let memory = tempfile::Builder::new().prefix("souk-bad-days-").tempdir_in("/dev/shm").ok();
         // Where Kafka's clients are told to come back to has to be known before Kafka starts.
         let kafka = Proxy::<Kafka>::start(local(0)).expect("a port");
         let start = |kind: Kind| {
             let advertise = if kind == Kind::Kafka { vec![kafka.port()] } else { Vec::new() };
             let options = Options { advertise, ..Options::default() };
-            let folder = match &memory {
-                Some(memory) if kind == Kind::Dynamo => memory.path().join(kind.name()),
-                _ => scratch.folder(kind.name()),
-            };
-            Server::start(kind, folder, options)
+            Server::start(kind, scratch.folder(kind.name()), options)
                 .unwrap_or_else(|error| panic!("{kind} does not start; run `cargo xtask test`: {error:#}"))
         };
         let servers: Vec<_> = Kind::ALL.into_iter().map(|kind| (kind, start(kind), State::Up)).collect();
@@ -126,7 +118,7 @@ impl Servers {
         let postgres = Proxy::start(local(of(Kind::Postgres).port())).expect("a port");
         let dynamo = Proxy::start(local(of(Kind::Dynamo).port())).expect("a port");
         let s3 = Proxy::start(local(of(Kind::Minio).port())).expect("a port");
-        Self { servers: Mutex::new(servers), postgres, kafka, dynamo, s3, _folders: (scratch, memory) }
+        Self { servers: Mutex::new(servers), postgres, kafka, dynamo, s3, _folder: scratch }
     }
 
     /// Returns the environment of services that use these servers.

@@ -13,6 +13,9 @@ use crate::tools::{Tool, on_path, provide, quietly};
 /// and `initdb` with the libraries that they need.
 const RELEASES: [(u32, &str); 3] = [(16, "16.10.0"), (17, "17.6.0"), (18, "18.0.0")];
 
+/// The programs, in the cache.
+const TAR: &str = "postgres.tar";
+
 const XZ: Tool = Tool {
     name: "xz",
     why: "unpacks other versions of Postgres",
@@ -34,7 +37,7 @@ pub fn of_version(version: u32, folder: &Path) -> anyhow::Result<PathBuf> {
     if !own.is_dir() {
         let packed = packed(version, &cache()?)?;
         let new = tempfile::Builder::new().prefix("programs-").tempdir_in(folder)?;
-        quietly(Command::new("tar").arg("-xJf").arg(packed).arg("-C").arg(new.path()))
+        quietly(Command::new("tar").arg("-xf").arg(packed).arg("-C").arg(new.path()))
             .with_context(|| format!("could not unpack PostgreSQL {version}"))?;
         crate::scratch::open_to_others(new.path())?;
         std::fs::rename(new.path(), &own)?;
@@ -55,7 +58,7 @@ fn packed(version: u32, cache: &Path) -> anyhow::Result<PathBuf> {
         other => bail!("there is no PostgreSQL {version} to fetch for {other}: install it"),
     };
     provide(&[&MAVEN, &XZ])?;
-    let folder = once(cache, &format!("postgres-{release}"), |folder| {
+    let folder = once(cache, &format!("postgres-tar-{release}"), |folder| {
         eprintln!("installing PostgreSQL {release} with Maven (some seconds)");
         let artifact =
             format!("io.zonky.test.postgres:embedded-postgres-binaries-linux-{machine}:{release}:jar");
@@ -67,16 +70,19 @@ fn packed(version: u32, cache: &Path) -> anyhow::Result<PathBuf> {
         quietly(maven.arg(format!("-Dartifact={artifact}"))).with_context(|| {
             format!("could not fetch PostgreSQL {release}: is Maven's repository within reach?")
         })?;
-        let packed = packed_in(work.path())?.context("the artifact has no PostgreSQL in it")?;
-        std::fs::rename(&packed, folder.join(packed.file_name().context("a file has a name")?))?;
+        let mut brought = std::fs::read_dir(work.path())?.flatten().map(|entry| entry.path());
+        let packed = brought.find(|path| path.extension().is_some_and(|extension| extension == "txz"));
+        let packed = packed.context("the artifact has no PostgreSQL in it")?;
+        // Taken out of its compression once, not by each test that runs it.
+        let tar = std::fs::File::create(folder.join(TAR))?;
+        let status =
+            Command::new("xz").args(["--decompress", "--stdout"]).arg(&packed).stdout(tar).status()?;
+        if !status.success() {
+            bail!("could not unpack PostgreSQL {release}: xz said why");
+        }
         Ok(())
     })?;
-    packed_in(&folder)?.with_context(|| format!("{} has no PostgreSQL in it: remove it", folder.display()))
-}
-
-fn packed_in(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let is_packed = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "txz");
-    Ok(std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).find(is_packed))
+    Ok(folder.join(TAR))
 }
 
 #[cfg(test)]
