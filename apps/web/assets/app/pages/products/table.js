@@ -5,12 +5,16 @@
 import { html, useLayoutEffect, useRef, useState } from "../../html.js";
 import { ready } from "../../ready.js";
 import { ProductRow } from "./row.js";
-import { segments, windowOf } from "./window.js";
+import { BEYOND, heightOf, segments, windowOf } from "./window.js";
 
 /** Rows left below the screen when the next page is asked for. */
 const AHEAD = 80;
 /** Scrolled by less than this below the first row, in pixels, a reader is still at the top. */
 const NEAR_TOP = 60;
+/** How long after the last scroll a page is at rest, in milliseconds. */
+const REST_MS = 500;
+/** By then a frame is painted, in milliseconds. */
+const PAINTED_MS = 50;
 
 /** @param {{rows: import("./rows.js").Rows, act: import("./actions.js").Actions, presence: {pointed: boolean, within: boolean, atTop: boolean, focusRow: (index: number) => void}}} props */
 export function ProductTable({ rows, act, presence }) {
@@ -21,33 +25,52 @@ export function ProductTable({ rows, act, presence }) {
   /** The row that Tab comes to, and whether the focus is in it. */
   const [active, setActive] = useState({ index: 0, within: false });
   const wanted = useRef(null);
+  const shown = useRef(view);
+  const scrolledAt = useRef(-REST_MS);
   const ids = rows.ids.value;
   const total = ids.length;
 
   useLayoutEffect(() => {
     let frame = 0;
+    let rest = 0;
+    let around = 0;
     const look = () => {
       frame = 0;
+      clearTimeout(around);
       const one = body.current?.querySelector("tr.product");
       const row = one?.offsetHeight || rowHeight;
       if (row !== rowHeight) setRowHeight(row);
       const top = -body.current.getBoundingClientRect().top;
-      const next = windowOf({ top, height: innerHeight, row, total: rows.ids.peek().length });
+      const within = (beyond) => windowOf({ top, height: innerHeight, row, total: rows.ids.peek().length, beyond });
+      let next = within(BEYOND.resting);
+      // Far from what is here, what is on the screen comes first, and what is around it when that is painted.
+      const apart = next.start >= shown.current.end || next.end <= shown.current.start;
+      if (apart && next.end > next.start) around = setTimeout(soon, PAINTED_MS);
+      else if (performance.now() - scrolledAt.current < REST_MS) next = within(BEYOND.scrolling);
+      shown.current = next;
       setView((now) => (now.start === next.start && now.end === next.end ? now : next));
       // Kept for those who ask often: reading it makes the browser lay out the page.
       presence.atTop = top < NEAR_TOP;
       if (next.end + AHEAD > rows.ids.peek().length) rows.loadMore();
     };
     const soon = () => (frame ||= requestAnimationFrame(look));
+    const scrolled = () => {
+      scrolledAt.current = performance.now();
+      clearTimeout(rest);
+      rest = setTimeout(soon, REST_MS);
+      soon();
+    };
     let here = true;
     // Once the page can be used, that is at once.
     ready.then(() => here && look());
-    addEventListener("scroll", soon, { passive: true });
+    addEventListener("scroll", scrolled, { passive: true });
     addEventListener("resize", soon);
     return () => {
       here = false;
       cancelAnimationFrame(frame);
-      removeEventListener("scroll", soon);
+      clearTimeout(rest);
+      clearTimeout(around);
+      removeEventListener("scroll", scrolled);
       removeEventListener("resize", soon);
     };
   }, [total, rows.state.value === "ready", rowHeight]);
@@ -158,7 +181,7 @@ export function ProductTable({ rows, act, presence }) {
       }}>
       ${parts.map((part) =>
         "gap" in part
-          ? html`<tr key=${`gap-${part.at}`} class="gap" role="presentation" aria-hidden="true" style=${{ height: `${part.gap * rowHeight}px` }}></tr>`
+          ? html`<tr key=${`gap-${part.at}`} class="gap" role="presentation" aria-hidden="true" style=${{ height: `${heightOf(part) * rowHeight}px` }}></tr>`
           : html`<${ProductRow} key=${ids[part.row]} row=${rows.row(ids[part.row])} active=${inside ? part.row === tabbed : part.row === firstShown} act=${rowAct.current} />`,
       )}
     </tbody>

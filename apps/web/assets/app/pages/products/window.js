@@ -1,18 +1,20 @@
 /** Which rows are in the document: those on the screen, some around them, and the one with the focus. */
 
-/** Rows kept beyond each edge, so that scrolling and Tab find them there. */
-export const OVERSCAN = 10;
+/** Rows kept beyond each edge: so that Tab finds them there, and more while the page scrolls, which goes ahead of what is drawn. */
+export const BEYOND = { resting: 2, scrolling: 10 };
 /** The window moves in steps, so that scrolling by a pixel changes nothing. */
-const STEP = 5;
+const STEP = 2;
+/** Rows below the screen that nobody sees the end of. */
+const FAR = 64;
 
 /**
  * Returns the first row of the window and the one after its last.
- * @param {{top: number, height: number, row: number, total: number}} view `top`: how far the first row's upper edge is
- *   above the upper edge of what is visible, in pixels
+ * @param {{top: number, height: number, row: number, total: number, beyond: number}} view `top`: how far the first row's
+ *   upper edge is above the upper edge of what is visible, in pixels; `beyond`: rows kept beyond each edge
  */
-export function windowOf({ top, height, row, total }) {
-  const first = Math.floor(top / row) - OVERSCAN;
-  const last = Math.ceil((top + height) / row) + OVERSCAN;
+export function windowOf({ top, height, row, total, beyond }) {
+  const first = Math.floor(top / row) - beyond;
+  const last = Math.ceil((top + height) / row) + beyond;
   const end = Math.min(total, Math.max(0, Math.ceil(last / STEP) * STEP));
   const start = Math.min(Math.max(0, Math.floor(first / STEP) * STEP), Math.max(0, end - 1));
   return { start: total === 0 ? 0 : start, end };
@@ -41,4 +43,13 @@ export function segments({ start, end, total, pinned }) {
     gap(total - pinned - 1, "after");
   } else gap(total - end, "after");
   return parts;
+}
+
+/**
+ * Returns the height of a gap, in rows. What comes after the screen grows in steps as long as its end is far away: a page
+ * that grows with each new row is drawn anew as a whole.
+ * @param {{gap: number, at: "before" | "between" | "after"}} part
+ */
+export function heightOf({ gap, at }) {
+  return at === "after" && gap > FAR ? Math.ceil(gap / FAR) * FAR : gap;
 }
