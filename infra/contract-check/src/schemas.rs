@@ -30,17 +30,20 @@ impl Schemas {
     /// # Panics
     /// When the schema is none.
     pub fn faults(&self, schema: &Value, value: &Value) -> Vec<String> {
-        let mut whole = schema.clone();
-        whole["components"] = self.components.clone();
-        let key = schema.to_string();
+        let validator = self.validator(schema);
+        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    }
+
+    /// Compiles a schema when it is first asked for: the components that it may refer to are large, and tests ask of every frame.
+    fn validator(&self, schema: &Value) -> Arc<Validator> {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        let validator = compiled.entry(key).or_insert_with_key(|key| {
+        let validator = compiled.entry(schema.to_string()).or_insert_with_key(|key| {
+            let mut whole = schema.clone();
+            whole["components"] = self.components.clone();
             let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
             Arc::new(options.build(&whole).unwrap_or_else(|error| panic!("no schema ({error}): {key}")))
         });
-        let validator = Arc::clone(validator);
-        drop(compiled);
-        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+        Arc::clone(validator)
     }
 }
 
