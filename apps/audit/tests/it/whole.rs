@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use souk_audit::{Check, Progress, audit};
 use souk_conformance::Dice;
@@ -41,6 +42,8 @@ async fn an_empty_installation_has_no_difference() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_installation_has_no_difference() {
     const AUDITS: usize = 15;
+    /// Between two trades of a trader: an audit takes as long as there are events, and on a quick disk there would be more and more.
+    const PACE: Duration = Duration::from_millis(50);
     let folder = tempfile::tempdir().unwrap();
     let running = Running::open(folder.path());
     let stop = Arc::new(AtomicBool::new(false));
@@ -51,6 +54,7 @@ async fn a_busy_installation_has_no_difference() {
             let (mut dice, mut ids) = (Dice::new(seed), Vec::new());
             while !stopped.load(Ordering::Relaxed) {
                 trade(&*catalog, &mut dice, &mut ids, 20).await;
+                tokio::time::sleep(PACE).await;
             }
         }));
     }
