@@ -28,7 +28,7 @@ impl Scratch {
     /// that Postgres computes in tests goes into files that are made and removed again, if these are on a disk.
     ///
     /// # Errors
-    /// When `/var/tmp` cannot be written.
+    /// When the folder cannot be made.
     pub fn new(name: &str) -> anyhow::Result<Self> {
         Self::below(if memory::has_plenty(Path::new(MEMORY)) { MEMORY } else { DISK }, name)
     }

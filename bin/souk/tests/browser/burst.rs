@@ -24,10 +24,11 @@ const MOST_NOTICES: u64 = 2 * (1_000 + 500 + 250);
 #[test]
 fn a_flood_leaves_the_page_small_responsive_and_right() {
     let shop = Shop::start();
-    // No more than the screen has room for: rows beyond it are not in the document.
     let ids: Vec<String> =
-        (0..8).map(|n| shop.product(&format!("Lantern {n:02}"), "ann", 1_000_000)).collect();
+        (0..20).map(|n| shop.product(&format!("Lantern {n:02}"), "ann", 1_000_000)).collect();
     let page = shop.visit();
+    // High enough for all of them: rows far below the screen are not in the document.
+    page.resize(1280, 1600);
     page.reads("Live");
     page.find("rowheader", "Lantern 00");
     page.script(

@@ -4,7 +4,7 @@
 export const BEYOND = { resting: 2, scrolling: 10 };
 /** The window moves in steps, so that scrolling by a pixel changes nothing. */
 const STEP = 2;
-/** Rows below the screen that nobody sees the end of. */
+/** With more rows than that below the screen, nobody sees where the page ends: it grows by as many at once. */
 const FAR = 64;
 
 /**
