@@ -133,7 +133,8 @@ pub trait GroupConsumer: Send {
     /// Notes that everything of `partition` before `next` is done with, durably.
     async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError>;
 
-    /// Goes on with `partition` at `next`, without committing it.
+    /// Goes on with `partition` at `next`, without committing it: the next record of it to come is the first one from
+    /// there on, also when a call of [`GroupConsumer::next`] was given up before.
     async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError>;
 }
 

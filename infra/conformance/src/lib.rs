@@ -152,6 +152,7 @@ macro_rules! event_log_promises {
                     a_group_is_not_told_to_be_further_than_it_is,
                     two_groups_do_not_disturb_each_other,
                     a_seek_goes_on_elsewhere_without_committing,
+                    a_seek_takes_back_what_is_under_way,
                     a_caught_up_group_is_idle_until_something_comes,
                     a_cancelled_delivery_is_not_lost;
                 event_log::tails:

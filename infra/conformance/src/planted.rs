@@ -21,7 +21,8 @@ pub use self::catalog::{
     ForgetsKeys, IgnoresTheKeeper, LeavesHalves, ReportsOneFault, ReturnsStaleProducts, TellsWhatIsLeft,
 };
 pub use self::event_log::{
-    CommitsWhatItDelivers, LosesCommits, RepeatsOnResume, SharesOneGroup, SkipsWhatExpired,
+    CommitsWhatItDelivers, LosesCommits, RepeatsOnResume, SeeksPastWhatIsUnderWay, SharesOneGroup,
+    SkipsWhatExpired,
 };
 pub use self::event_store::{CountsReplays, ForgetsTheLog, MisordersAggregates};
 pub use self::moving::{DropsAnswers, NotesApart, PlantedPlace, Slip};
@@ -136,6 +137,8 @@ macro_rules! planted_lies {
                     LosesCommits, event_log::groups::committed_positions_survive_reopen;
                 repetitions_on_resume_are_noticed:
                     RepeatsOnResume, event_log::tails::a_tail_resumes_from_any_cursor_with_nothing_missed;
+                what_was_under_way_before_a_seek_is_noticed:
+                    SeeksPastWhatIsUnderWay, event_log::groups::a_seek_takes_back_what_is_under_way;
                 a_silent_skip_is_noticed:
                     SkipsWhatExpired, event_log::groups::a_group_is_not_told_to_be_further_than_it_is;
                 a_shared_group_is_noticed:

@@ -187,6 +187,27 @@ pub async fn a_seek_goes_on_elsewhere_without_committing<F: Fixture>() {
     assert!(shop.log.committed("group").await.unwrap().iter().all(|next| *next == 0));
 }
 
+/// What was read when a seek comes, and not taken, is of the place that is left: none of it comes any more.
+pub async fn a_seek_takes_back_what_is_under_way<F: Fixture>() {
+    let shop = Shop::<F>::open().await;
+    let (mut consumer, partitions) = joined(&*shop.log, "group").await;
+    // Given up while it waits: what comes then is on its way to nobody.
+    assert_eq!(consumer.next(Duration::from_millis(1)).await.unwrap(), Delivery::Idle);
+    shop.with_events(3, 60).await;
+    let all = shop.records().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut expected = Vec::new();
+    for (partition, _) in &partitions {
+        let of_it: Vec<_> = all.iter().filter(|record| record.partition == *partition).cloned().collect();
+        let rest = of_it.get(of_it.len() / 2..).unwrap_or_default();
+        let Some(first) = rest.first() else { continue };
+        consumer.seek(*partition, first.offset).await.unwrap();
+        expected.extend_from_slice(rest);
+    }
+    assert_eq!(sorted(&take(&mut *consumer, expected.len()).await), expected);
+    assert_eq!(consumer.next(Duration::from_millis(1)).await.unwrap(), Delivery::Idle);
+}
+
 /// With nothing to do a member is told so in time, and what is written later reaches it.
 pub async fn a_caught_up_group_is_idle_until_something_comes<F: Fixture>() {
     let shop = Shop::<F>::open().await;

@@ -24,6 +24,9 @@ pub struct RepeatsOnResume;
 /// Has one position for all groups.
 pub struct SharesOneGroup;
 
+/// Delivers after a seek what it had read before.
+pub struct SeeksPastWhatIsUnderWay;
+
 /// Says of a group that it is where the log begins.
 pub struct SkipsWhatExpired;
 
@@ -51,6 +54,12 @@ impl Lie for SharesOneGroup {
     }
 }
 
+impl Lie for SeeksPastWhatIsUnderWay {
+    fn log(honest: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
+        Arc::new(Lying { honest, how: How::SeeksPastWhatIsUnderWay })
+    }
+}
+
 impl Lie for SkipsWhatExpired {
     fn log(honest: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
         Arc::new(Lying { honest, how: How::SkipsWhatExpired })
@@ -62,6 +71,7 @@ enum How {
     CommitsWhatItDelivers,
     LosesCommits,
     RepeatsOnResume,
+    SeeksPastWhatIsUnderWay,
     SharesOneGroup,
     SkipsWhatExpired,
 }
@@ -106,7 +116,7 @@ impl EventLog for Lying {
 
     async fn consumer(&self, group: &str) -> Result<Box<dyn GroupConsumer>, PortError> {
         let honest = self.honest.consumer(self.group(group)).await?;
-        Ok(Box::new(LyingConsumer { honest, log: self.honest.clone(), how: self.how }))
+        Ok(Box::new(LyingConsumer { honest, log: self.honest.clone(), how: self.how, under_way: None }))
     }
 
     async fn committed(&self, group: &str) -> Result<Vec<Offset>, PortError> {
@@ -126,11 +136,15 @@ struct LyingConsumer {
     honest: Box<dyn GroupConsumer>,
     log: Arc<dyn EventLog>,
     how: How,
+    under_way: Option<Delivery>,
 }
 
 #[async_trait]
 impl GroupConsumer for LyingConsumer {
     async fn next(&mut self, max_wait: Duration) -> Result<Delivery, PortError> {
+        if let Some(delivery) = self.under_way.take() {
+            return Ok(delivery);
+        }
         let mut delivery = self.honest.next(max_wait).await?;
         if let (Delivery::Assigned(partitions), How::SkipsWhatExpired) = (&mut delivery, self.how) {
             let bounds = self.log.bounds().await?;
@@ -154,6 +168,10 @@ impl GroupConsumer for LyingConsumer {
     }
 
     async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        if self.how == How::SeeksPastWhatIsUnderWay && self.under_way.is_none() {
+            let delivery = self.honest.next(Duration::from_millis(500)).await?;
+            self.under_way = Some(delivery).filter(|delivery| matches!(delivery, Delivery::Records(_)));
+        }
         self.honest.seek(partition, next).await
     }
 }

@@ -31,15 +31,20 @@ pub(super) enum Command {
     /// One delivery. After partitions were asked back: and these may go now.
     Next,
     Commit(Partition, Offset, oneshot::Sender<Result<(), PortError>>),
-    Seek(Partition, Offset, oneshot::Sender<Result<(), PortError>>),
+    /// Answered with how many deliveries were made before.
+    Seek(Partition, Offset, oneshot::Sender<Result<u64, PortError>>),
 }
 
 /// A member of a group; dropping it leaves the group.
 pub(crate) struct KafkaConsumer {
     commands: threads::Sender<Command>,
     deliveries: mpsc::Receiver<Result<Delivery, PortError>>,
-    /// A delivery was asked for and has not come.
+    /// A delivery was asked for and has not been given.
     asked: bool,
+    /// How many deliveries came out of the channel.
+    received: u64,
+    /// One that came out of it for a seek to look through, and is to be given next.
+    kept: Option<Result<Delivery, PortError>>,
 }
 
 impl KafkaConsumer {
@@ -55,13 +60,13 @@ impl KafkaConsumer {
             .map_err(|error| {
                 PortError::new(ErrorKind::Unavailable, "cannot start a thread").with_source(error)
             })?;
-        Ok(Self { commands, deliveries, asked: false })
+        Ok(Self { commands, deliveries, asked: false, received: 0, kept: None })
     }
 
-    async fn ask(
+    async fn ask<T>(
         &self,
-        command: impl FnOnce(oneshot::Sender<Result<(), PortError>>) -> Command,
-    ) -> Result<(), PortError> {
+        command: impl FnOnce(oneshot::Sender<Result<T, PortError>>) -> Command,
+    ) -> Result<T, PortError> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
@@ -75,6 +80,10 @@ fn ended() -> PortError {
 #[async_trait]
 impl GroupConsumer for KafkaConsumer {
     async fn next(&mut self, max_wait: Duration) -> Result<Delivery, PortError> {
+        if let Some(delivery) = self.kept.take() {
+            self.asked = false;
+            return delivery;
+        }
         if !self.asked {
             // When the thread has ended, its last words are still in the channel.
             self.asked = self.commands.send(Command::Next).is_ok();
@@ -82,6 +91,7 @@ impl GroupConsumer for KafkaConsumer {
         match tokio::time::timeout(max_wait, self.deliveries.recv()).await {
             Ok(Some(delivery)) => {
                 self.asked = false;
+                self.received += 1;
                 delivery
             }
             Ok(None) => Err(ended()),
@@ -94,6 +104,19 @@ impl GroupConsumer for KafkaConsumer {
     }
 
     async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        self.ask(|reply| Command::Seek(partition, next, reply)).await
+        let made = self.ask(|reply| Command::Seek(partition, next, reply)).await?;
+        // A call of `next` that was given up has left a delivery under way: its records of this partition are of the
+        // place that was left. Taken for what follows, they would hide everything between the two.
+        if self.received < made {
+            self.kept = self.deliveries.try_recv().ok();
+            self.received += 1;
+        }
+        if let Some(Ok(Delivery::Records(records))) = &mut self.kept {
+            records.retain(|record| record.partition != partition);
+            if records.is_empty() {
+                (self.kept, self.asked) = (None, false);
+            }
+        }
+        Ok(())
     }
 }

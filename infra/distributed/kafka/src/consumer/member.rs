@@ -54,6 +54,8 @@ pub(super) struct Member {
     introduced: bool,
     /// What ends the membership, when the records before it have been given.
     failure: Option<PortError>,
+    /// How many deliveries were made.
+    made: u64,
     watchdog: Watchdog,
     /// When the last records were given.
     read_at: Option<Instant>,
@@ -108,6 +110,7 @@ impl Member {
             revoking: None,
             introduced: false,
             failure: None,
+            made: 0,
             watchdog: Watchdog::new(),
             read_at: None,
         })
@@ -135,11 +138,15 @@ impl Member {
                     self.let_go();
                 }
                 Some(Command::Commit(partition, next, reply)) => answer(reply, self.commit(partition, next)),
-                Some(Command::Seek(partition, next, reply)) => answer(reply, self.seek(partition, next)),
+                Some(Command::Seek(partition, next, reply)) => {
+                    let sought = self.seek(partition, next);
+                    answer(reply, sought.map(|()| self.made));
+                }
                 None => match self.work() {
                     Ok(None) => {}
                     Ok(Some(delivery)) => {
                         asked = false;
+                        self.made += 1;
                         if outbox.blocking_send(Ok(delivery)).is_err() {
                             break;
                         }
@@ -340,7 +347,7 @@ impl Member {
     }
 }
 
-fn answer(reply: oneshot::Sender<Result<(), PortError>>, result: Result<(), PortError>) {
+fn answer<T>(reply: oneshot::Sender<Result<T, PortError>>, result: Result<T, PortError>) {
     // A caller that gave up does not want to know.
     let _ = reply.send(result);
 }
