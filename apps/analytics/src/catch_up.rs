@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use souk_http::Shutdown;
 use souk_ports::{Offset, PortError};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::Analytics;
 use crate::analytics::Shared;
-use crate::archive::FlushRequest;
+use crate::archive::{FlushRequest, Flushed};
 use crate::consumer::progress;
 
 /// How often the consumers are looked at.
@@ -40,7 +40,7 @@ async fn work_off(
 ) -> Result<(), PortError> {
     let bounds = shared.log.bounds().await?;
     let targets: Vec<Offset> = bounds.iter().map(|bounds| bounds.next).collect();
-    let mut flushing = None;
+    let mut flushing: Option<oneshot::Receiver<Flushed>> = None;
     loop {
         let mut left = 0;
         for state in shared.consumers() {
@@ -53,6 +53,10 @@ async fn work_off(
         lag(left, shared.consumers().iter().find_map(|state| state.problem()));
         if left == 0 {
             return Ok(());
+        }
+        // One that was answered before all partitions were there has to be asked for again.
+        if flushing.as_mut().is_some_and(|flushed| !matches!(flushed.try_recv(), Err(TryRecvError::Empty))) {
+            flushing = None;
         }
         // The archive's last files are open until somebody asks for them.
         if flushing.is_none() && shared.archiver.has_joined() {

@@ -45,7 +45,7 @@ struct Place {
 }
 
 async fn place(log: &dyn EventLog, group: &str, bounds: &[PartitionBounds]) -> Result<Place, PortError> {
-    let committed = log.committed(group).await?;
+    let (committed, looked) = (log.committed(group).await?, log.looked(group).await?);
     let mut place = Place { lag: 0, lost: None, ahead: None, members: log.members(group).await? };
     for (partition, bounds) in bounds.iter().enumerate() {
         let at = committed.get(partition).copied().unwrap_or(0);
@@ -58,7 +58,9 @@ async fn place(log: &dyn EventLog, group: &str, bounds: &[PartitionBounds]) -> R
         // Whether anything is there, or but the markers of transactions.
         let number = u32::try_from(partition).unwrap_or(u32::MAX);
         let first = log.read(number, at.max(bounds.earliest), ReadLimit { records: 1, bytes: 1 }).await?;
-        if at < bounds.earliest && at > 0 {
+        // Where only markers are gone, nothing is.
+        let looked = looked.get(partition).copied().unwrap_or(0);
+        if looked < bounds.earliest && at > 0 {
             place.lost = Some((partition, at, bounds.earliest));
         }
         if let Some(first) = first.first() {

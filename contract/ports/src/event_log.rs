@@ -28,7 +28,8 @@ pub trait EventLog: Send + Sync {
     async fn bounds(&self) -> Result<Vec<PartitionBounds>, PortError>;
 
     /// Returns the first records of `partition` at or after `from`, in offset order, at least one if there is any;
-    /// empty when caught up. Does not wait. Records before the partition's earliest are gone: compare with `bounds`.
+    /// empty when caught up. Fewer than the limit allows do not say that no more follow; only an empty answer does. Does
+    /// not wait. Records before the partition's earliest are gone: compare with `bounds`.
     ///
     /// # Errors
     /// `Unavailable` when the log cannot be reached; retrying is safe.
@@ -47,6 +48,13 @@ pub trait EventLog: Send + Sync {
 
     /// Returns the next offset that `group` committed, by partition number; 0 where it committed none.
     async fn committed(&self, group: &str) -> Result<Vec<Offset>, PortError>;
+
+    /// Returns how far `group` is known to have missed nothing, by partition number: its committed position, or beyond it
+    /// where only offsets without a record follow. A log that begins no later than there has let go of nothing that the
+    /// group did not have.
+    async fn looked(&self, group: &str) -> Result<Vec<Offset>, PortError> {
+        self.committed(group).await
+    }
 
     /// Sets aside a record that cannot be read, with the reason and where it was, durably; the caller goes on after
     /// it. Idempotent as far as a reader is concerned: a record set aside twice carries the same partition and offset.

@@ -105,7 +105,8 @@ impl Keeper {
         }
     }
 
-    /// Archives another member's partition from `position` to at least `target`; returns the objects.
+    /// Archives another member's partition from `position` to at least `target`; returns the objects. Of what comes before
+    /// `looked` the group has missed nothing, whether the log still holds it or not.
     ///
     /// Whoever owns the partition finds them in its way, with the keys that it would have written, and adopts them:
     /// an object is made once, whoever makes it.
@@ -114,14 +115,16 @@ impl Keeper {
         limits: Limits,
         partition: Partition,
         position: Offset,
+        looked: Offset,
         target: Offset,
     ) -> Result<Vec<ArchivedObject>, ConsumeError> {
         let (mut made, mut next) = (Vec::new(), self.start(partition, position).await?);
-        let earliest = self.log.bounds().await?.get(partition as usize).map_or(0, |bounds| bounds.earliest);
-        let hole = Hole { partition, position: next, earliest };
         while next < target {
             let Some(file) = self.read_file(limits, partition, next, target).await? else { break };
-            if hole.is_left(next) {
+            // After it was read: what the log let go of meanwhile is not in it.
+            let bounds = self.log.bounds().await?;
+            let earliest = bounds.get(partition as usize).map_or(0, |bounds| bounds.earliest);
+            if (Hole { partition, position: next, earliest }).is_left(next.max(looked)) {
                 return Err(ConsumeError::Blocked(format!(
                     "the log begins at {earliest} and nothing is known to be archived beyond {next}: its owner has to \
                      say first where it goes on"

@@ -28,7 +28,7 @@ pub use rows::ObjectFile;
 pub(crate) use envelope::is_envelope;
 pub(crate) use keeper::Keeper;
 pub(crate) use replay::{replay, replay_since};
-pub(crate) use sink::{ArchiveParts, ArchiveSink, FlushRequest};
+pub(crate) use sink::{ArchiveParts, ArchiveSink, FlushRequest, Flushed};
 pub(crate) use writer::Limits;
 
 /// Returns the folder of all objects of `log`.

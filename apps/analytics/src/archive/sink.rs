@@ -29,8 +29,15 @@ const AT_ONCE: usize = 2;
 /// Somebody wants everything before these offsets (by partition number) archived now.
 pub(crate) struct FlushRequest {
     pub targets: Vec<Offset>,
-    /// Gets the objects written since.
-    pub reply: oneshot::Sender<Vec<ArchivedObject>>,
+    pub reply: oneshot::Sender<Flushed>,
+}
+
+/// What a flush has done.
+pub(crate) struct Flushed {
+    /// The objects written since it was asked for.
+    pub objects: Vec<ArchivedObject>,
+    /// The partitions that are archived as far as it was asked for: those that are ours.
+    pub partitions: Vec<Partition>,
 }
 
 /// A flush that waits, with the objects written since it came.
@@ -207,7 +214,7 @@ impl ArchiveSink {
         for index in done.into_iter().rev() {
             let Waiting { request, written, .. } = self.waiting.swap_remove(index);
             // Whoever asked may have gone.
-            let _ = request.reply.send(written);
+            let _ = request.reply.send(Flushed { objects: written, partitions: self.writer.partitions() });
         }
     }
 

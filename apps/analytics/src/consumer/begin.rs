@@ -45,6 +45,7 @@ pub(super) async fn begin<S: Sink>(
     mut partitions: Vec<(Partition, Offset)>,
 ) -> Result<Vec<(Partition, Offset)>, ConsumeError> {
     let bounds = if partitions.is_empty() { Vec::new() } else { log.bounds().await? };
+    let mut looked = None;
     for (partition, position) in &mut partitions {
         let Some(PartitionBounds { earliest, next, .. }) = bounds.get(*partition as usize) else { continue };
         if *position > *next {
@@ -55,7 +56,15 @@ pub(super) async fn begin<S: Sink>(
             )));
         }
         let hole = Hole { partition: *partition, position: *position, earliest: *earliest };
-        if hole.is_left(*position) {
+        let mut is_hole = hole.is_left(*position);
+        if is_hole {
+            if looked.is_none() {
+                looked = Some(log.looked(&state.group).await?);
+            }
+            let looked = looked.iter().flatten().nth(*partition as usize);
+            is_hole = looked.is_none_or(|looked| hole.is_left(*looked));
+        }
+        if is_hole {
             state.trouble(format!(
                 "the log no longer holds partition {partition} from {position} to {earliest}: it is taken from the archive"
             ));

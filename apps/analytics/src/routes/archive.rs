@@ -105,29 +105,10 @@ pub(super) async fn flush(
     Params::parse(raw.as_deref(), &[])?;
     let bounds = shared.log.bounds().await?;
     let targets: Vec<Offset> = bounds.iter().map(|bounds| bounds.next).collect();
-    let (reply, written) = oneshot::channel();
-    let request = FlushRequest { targets: targets.clone(), reply };
-    let ask = async {
-        shared.flushes.send(request).await.ok()?;
-        written.await.ok()
-    };
     let written = tokio::select! {
-        written = ask => written,
+        written = everywhere(&shared, &targets) => written?,
         () = tokio::time::sleep(shared.config.flush_timeout) => None,
         () = hopeless(&shared) => None,
-    };
-    let written = match written {
-        // What others own cannot be waited for: they close their files when they are due.
-        Some(mut objects) => {
-            match tokio::time::timeout(shared.config.flush_timeout, others(&shared, &targets)).await {
-                Ok(made) => {
-                    objects.extend(made?);
-                    Some(objects)
-                }
-                Err(_) => None,
-            }
-        }
-        None => None,
     };
     match written {
         Some(objects) => {
@@ -143,26 +124,58 @@ pub(super) async fn flush(
     }
 }
 
-/// Archives what other members of the group own, from their committed positions; returns the objects.
-async fn others(shared: &Shared, targets: &[Offset]) -> Result<Vec<ArchivedObject>, Problem> {
-    let (archiver, mut made, mut committed) = (&shared.archiver, Vec::new(), None);
+/// Archives everything before `targets`, whoever owns it; returns the objects, or `None` when the consumer has ended.
+async fn everywhere(shared: &Shared, targets: &[Offset]) -> Result<Option<Vec<ArchivedObject>>, Problem> {
+    let mut objects = Vec::new();
+    loop {
+        let (reply, flushed) = oneshot::channel();
+        if shared.flushes.send(FlushRequest { targets: targets.to_vec(), reply }).await.is_err() {
+            return Ok(None);
+        }
+        let Ok(flushed) = flushed.await else { return Ok(None) };
+        objects.extend(flushed.objects);
+        // What others own cannot be waited for: they close their files when they are due.
+        let others = others(shared, targets, &flushed.partitions).await?;
+        objects.extend(others.made);
+        if others.are_done {
+            return Ok(Some(objects));
+        }
+    }
+}
+
+/// What was archived of partitions that others own.
+struct Others {
+    made: Vec<ArchivedObject>,
+    /// None of them has become ours meanwhile: of one that has, our own consumer has records that it has to be asked for.
+    are_done: bool,
+}
+
+/// Archives all but `ours`, from committed positions.
+async fn others(shared: &Shared, targets: &[Offset], ours: &[Partition]) -> Result<Others, Problem> {
+    let (archiver, mut others) = (&shared.archiver, Others { made: Vec::new(), are_done: true });
     let limits = Limits { bytes: OTHERS_BYTES, ..shared.limits() };
-    for (partition, target) in (0..).zip(targets) {
+    let theirs = (0..).zip(targets).filter(|(partition, _)| !ours.contains(partition));
+    let mut positions = None;
+    for (partition, target) in theirs {
         if archiver.position(partition).is_some() {
+            others.are_done = false;
             continue;
         }
-        if committed.is_none() {
-            committed = Some(shared.log.committed(&archiver.group).await?);
+        if positions.is_none() {
+            let group = &archiver.group;
+            positions = Some((shared.log.committed(group).await?, shared.log.looked(group).await?));
         }
-        let position = committed.as_ref().and_then(|all| all.get(partition as usize).copied()).unwrap_or(0);
-        let work = shared.keeper.archive_for_others(limits, partition, position, *target);
-        made.extend(work.await.map_err(|error| {
+        let at = |offsets: &[Offset]| offsets.get(partition as usize).copied().unwrap_or(0);
+        let (position, looked) = positions.as_ref().map_or((0, 0), |all| (at(&all.0), at(&all.1)));
+        let work = shared.keeper.archive_for_others(limits, partition, position, looked, *target);
+        others.made.extend(work.await.map_err(|error| {
             let detail =
                 format!("partition {partition}, which another instance owns, cannot be archived: {error}");
             Problem::new(Code::Overloaded, detail)
         })?);
+        others.are_done &= archiver.position(partition).is_none();
     }
-    Ok(made)
+    Ok(others)
 }
 
 /// Waits until the archive consumer has stopped for good, or has failed again although it was asked to try at once.

@@ -12,6 +12,7 @@ use souk_ports::{
 /// A log of one partition with records 10 to 19.
 struct Log {
     committed: Offset,
+    looked: Offset,
     members: Option<usize>,
     letters: usize,
 }
@@ -48,6 +49,10 @@ impl EventLog for Log {
         Ok(vec![self.committed])
     }
 
+    async fn looked(&self, _: &str) -> Result<Vec<Offset>, PortError> {
+        Ok(vec![self.looked])
+    }
+
     async fn dead_letter(&self, _: &LogRecord, _: &str) -> Result<(), PortError> {
         unreachable!("nothing is set aside")
     }
@@ -72,7 +77,7 @@ async fn examined(log: Log) -> (Finding, Finding) {
 
 #[tokio::test]
 async fn a_group_that_keeps_up_is_well_though_a_marker_is_left() {
-    let (group, letters) = examined(Log { committed: 20, members: Some(2), letters: 0 }).await;
+    let (group, letters) = examined(Log { committed: 20, looked: 20, members: Some(2), letters: 0 }).await;
     assert_eq!((group.level, letters.level), (Level::Ok, Level::Ok), "{group:?}");
     assert!(
         group.figures.contains(&("lagEvents", 0)) && group.figures.contains(&("members", 2)),
@@ -82,25 +87,32 @@ async fn a_group_that_keeps_up_is_well_though_a_marker_is_left() {
 
 #[tokio::test]
 async fn a_group_without_members_that_is_behind_is_a_warning() {
-    let (group, _) = examined(Log { committed: 15, members: Some(0), letters: 0 }).await;
+    let (group, _) = examined(Log { committed: 15, looked: 15, members: Some(0), letters: 0 }).await;
     assert_eq!(group.level, Level::Warn, "{group:?}");
     assert!(group.remedy.unwrap().contains("souk analytics"));
     // Where nobody can tell who works, being a little behind is no fault.
-    let (group, _) = examined(Log { committed: 15, members: None, letters: 0 }).await;
+    let (group, _) = examined(Log { committed: 15, looked: 15, members: None, letters: 0 }).await;
     assert_eq!(group.level, Level::Ok, "{group:?}");
 }
 
 #[tokio::test]
 async fn a_group_that_the_log_has_left_behind_fails() {
-    let (group, _) = examined(Log { committed: 5, members: Some(1), letters: 0 }).await;
+    let (group, _) = examined(Log { committed: 5, looked: 5, members: Some(1), letters: 0 }).await;
     assert_eq!(group.level, Level::Fail, "{group:?}");
-    let (group, _) = examined(Log { committed: 99, members: Some(1), letters: 0 }).await;
+    let (group, _) = examined(Log { committed: 99, looked: 99, members: Some(1), letters: 0 }).await;
     assert_eq!(group.level, Level::Fail, "{group:?}");
 }
 
 #[tokio::test]
+async fn a_group_that_has_seen_that_but_markers_are_gone_is_well() {
+    let (group, _) = examined(Log { committed: 5, looked: 10, members: Some(1), letters: 0 }).await;
+    assert_eq!(group.figures.iter().find(|(name, _)| *name == "lagEvents"), Some(&("lagEvents", 11)));
+    assert_ne!(group.level, Level::Fail, "{group:?}");
+}
+
+#[tokio::test]
 async fn dead_letters_are_counted() {
-    let (_, letters) = examined(Log { committed: 20, members: None, letters: 3 }).await;
+    let (_, letters) = examined(Log { committed: 20, looked: 20, members: None, letters: 3 }).await;
     assert_eq!(letters.level, Level::Warn);
     assert!(letters.figures.contains(&("count", 3)) && letters.remedy.unwrap().contains("souk audit"));
 }

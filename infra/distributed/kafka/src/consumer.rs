@@ -9,7 +9,8 @@
 //! the text says how.
 //!
 //! A position before the log's first record is told as it is, and so is none at all, as 0: records come from the first
-//! one on, and the caller, who knows where else the others may be, compares with the log's bounds.
+//! one on, and the caller, who knows where else the others may be, compares with the log's bounds, and with how far its
+//! group has looked: the note beside each position tells that.
 
 mod assignment;
 mod callbacks;
@@ -24,6 +25,7 @@ use souk_ports::{Delivery, ErrorKind, GroupConsumer, Offset, Partition, PortErro
 use tokio::sync::{mpsc, oneshot};
 
 use crate::shared::Shared;
+pub(crate) use assignment::Committed;
 use member::Member;
 
 /// What the thread is asked for.

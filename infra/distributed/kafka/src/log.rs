@@ -13,7 +13,7 @@ use souk_ports::{
 
 use crate::blocking;
 use crate::config::{CALL_TIMEOUT, KafkaConfig};
-use crate::consumer::KafkaConsumer;
+use crate::consumer::{Committed, KafkaConsumer};
 use crate::dead_letter::{self, DeadLetters};
 use crate::error::{ConnectError, port_error};
 use crate::polling::ends;
@@ -55,6 +55,17 @@ impl KafkaEventLog {
     pub async fn close(&self, patience: Duration) {
         let shared = self.shared.clone();
         blocking(move || shared.await_members(patience)).await;
+    }
+
+    async fn positions(&self, group: &str) -> Result<Vec<Committed>, PortError> {
+        let group = group.to_owned();
+        self.ask(move |shared| {
+            shared.committed(&group).map_err(|error| {
+                let what = format!("cannot ask for the positions of group {group}");
+                port_error(&what, error, client_reason(shared))
+            })
+        })
+        .await
     }
 
     /// Asks on a thread that may block, unless the topic is another one by now.
@@ -116,15 +127,13 @@ impl EventLog for KafkaEventLog {
     }
 
     async fn committed(&self, group: &str) -> Result<Vec<Offset>, PortError> {
-        let group = group.to_owned();
-        self.ask(move |shared| {
-            let committed = shared.committed(&group).map_err(|error| {
-                let what = format!("cannot ask for the positions of group {group}");
-                port_error(&what, error, client_reason(shared))
-            })?;
-            Ok(committed.into_iter().map(|next| next.map_or(0, offset)).collect())
-        })
-        .await
+        let committed = self.positions(group).await?;
+        Ok(committed.iter().map(|committed| committed.next.map_or(0, offset)).collect())
+    }
+
+    async fn looked(&self, group: &str) -> Result<Vec<Offset>, PortError> {
+        let (log, committed) = (self.identity(), self.positions(group).await?);
+        Ok(committed.iter().map(|committed| offset(committed.looked(log))).collect())
     }
 
     async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError> {

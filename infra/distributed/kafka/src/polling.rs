@@ -1,5 +1,6 @@
 //! Taking messages from a consumer, and what its errors mean.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -175,18 +176,27 @@ fn has_moved(error: &KafkaError) -> bool {
     )
 }
 
-/// Returns how far a consumer has come in a partition, markers and what was aborted included; `None` before its
-/// first message.
+/// Returns how far a consumer has come in each partition, markers and what was aborted included; nothing of those before
+/// their first message.
+pub(crate) fn positions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> BTreeMap<i32, i64> {
+    let positions = consumer.position().ok();
+    let elements = positions.iter().flat_map(TopicPartitionList::elements);
+    elements
+        .filter(|element| element.topic() == topic)
+        .filter_map(|element| match element.offset() {
+            Offset::Offset(next) => Some((element.partition(), next)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Returns how far a consumer has come in one partition, as [`positions`].
 pub(crate) fn position<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partition: i32,
 ) -> Option<i64> {
-    let positions = consumer.position().ok()?;
-    match positions.find_partition(topic, partition)?.offset() {
-        Offset::Offset(next) => Some(next),
-        _ => None,
-    }
+    positions(consumer, topic).get(&partition).copied()
 }
 
 /// Notices a consumer that has stopped for no reason: records are there and it does not give them.
@@ -227,9 +237,9 @@ impl Watchdog {
         else {
             return Ok(());
         };
-        let mut behind = Vec::new();
+        let (mut behind, reached) = (Vec::new(), positions(consumer, topic));
         for ((partition, start), (_, (_, next))) in starts.iter().zip(ends) {
-            let at = position(consumer, topic, *partition);
+            let at = reached.get(partition).copied();
             if at.unwrap_or(*start) < next {
                 behind.push((*partition, at));
             }

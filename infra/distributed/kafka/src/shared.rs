@@ -10,10 +10,10 @@ use parking_lot::{Condvar, Mutex};
 use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::TopicPartitionListElem;
 use souk_ports::{ErrorKind, PortError, StoreHealth};
 
 use crate::config::{CALL_TIMEOUT, KafkaConfig};
+use crate::consumer::Committed;
 use crate::context::Context;
 use crate::error::{ConnectError, is_refusal, sentence};
 use crate::identity::Identity;
@@ -112,21 +112,14 @@ impl Shared {
         self.client.as_ref().expect("taken when this is dropped, not before")
     }
 
-    /// Returns the next offset that `group` committed in each partition, where it committed one. Blocks.
-    pub fn committed(&self, group: &str) -> Result<Vec<Option<i64>>, KafkaError> {
+    /// Returns what `group` committed in each partition. Blocks.
+    pub fn committed(&self, group: &str) -> Result<Vec<Committed>, KafkaError> {
         let asker = self.asker(group)?;
         // What the client has to say about itself is thrown away: the questions have errors of their own.
         drop(asker.poll(Duration::ZERO));
         let wanted = (0..self.partitions()).map(|partition| (partition, Offset::Invalid));
         let found = asker.committed_offsets(list(&self.config.topic, wanted)?, CALL_TIMEOUT)?;
-        let next = |element: TopicPartitionListElem<'_>| {
-            element.error()?;
-            Ok(match element.offset() {
-                Offset::Offset(next) => Some(next),
-                _ => None,
-            })
-        };
-        found.elements().into_iter().map(next).collect()
+        found.elements().iter().map(Committed::of).collect()
     }
 
     fn asker(&self, group: &str) -> Result<Arc<BaseConsumer<Context>>, KafkaError> {

@@ -11,7 +11,7 @@ use souk_ports::{
     DeadLetter, Delivery, ErrorKind, EventLog, GroupConsumer, LogRecord, Offset, Partition, PartitionBounds,
     PortError, ReadLimit, Tail,
 };
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// Records of one delivery.
 const DELIVERED: usize = 7;
@@ -21,13 +21,25 @@ struct Inner {
     records: Vec<Vec<LogRecord>>,
     earliest: Vec<Offset>,
     groups: HashMap<String, Group>,
+    /// A read that is to wait.
+    held: Option<Held>,
     dead: Vec<DeadLetter>,
     members: usize,
+}
+
+struct Held {
+    partition: Partition,
+    /// Reads of the partition that come before it.
+    before: usize,
+    came: oneshot::Sender<()>,
+    goes_on: oneshot::Receiver<()>,
 }
 
 #[derive(Default)]
 struct Group {
     committed: Vec<Offset>,
+    /// How far it has looked, where that is further.
+    looked: Vec<Offset>,
     members: BTreeMap<usize, Member>,
 }
 
@@ -60,11 +72,11 @@ impl FakeLog {
     /// Appends a payload two offsets after the last one: a mark lies between.
     pub fn append(&self, partition: usize, record: &LogRecord) {
         let mut inner = self.inner.lock();
+        let inner = &mut *inner;
         let records = &mut inner.records[partition];
-        let offset = records.last().map_or(0, |last| last.offset + 2);
+        let offset = records.last().map_or(0, |last| last.offset + 2).max(inner.earliest[partition]);
         let partition = Partition::try_from(partition).unwrap();
         records.push(LogRecord { partition, offset, ..record.clone() });
-        drop(inner);
         self.changed.send_modify(|n| *n += 1);
     }
 
@@ -87,6 +99,27 @@ impl FakeLog {
         group.committed[partition] = next;
     }
 
+    /// Notes that a group has missed nothing before `looked`.
+    pub fn set_looked(&self, group: &str, partition: usize, looked: Offset) {
+        let mut inner = self.inner.lock();
+        let partitions = inner.records.len();
+        let group = inner.groups.entry(group.to_owned()).or_default();
+        group.looked.resize(partitions, 0);
+        group.looked[partition] = looked;
+    }
+
+    /// Has a read of `partition` wait, after `before` others of it; returns what tells that it came, and what lets it
+    /// go on.
+    pub fn hold_a_read(
+        &self,
+        partition: Partition,
+        before: usize,
+    ) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let ((came, comes), (lets, goes_on)) = (oneshot::channel(), oneshot::channel());
+        self.inner.lock().held = Some(Held { partition, before, came, goes_on });
+        (comes, lets)
+    }
+
     /// Returns how many partitions each member of `group` has.
     pub fn shares(&self, group: &str) -> Vec<usize> {
         let inner = self.inner.lock();
@@ -107,6 +140,14 @@ impl FakeLog {
 
     pub fn dead(&self) -> Vec<DeadLetter> {
         self.inner.lock().dead.clone()
+    }
+}
+
+impl Held {
+    fn is_next(&mut self) -> bool {
+        let is_next = self.before == 0;
+        self.before = self.before.saturating_sub(1);
+        is_next
     }
 }
 
@@ -179,6 +220,11 @@ impl EventLog for FakeLog {
         from: Offset,
         limit: ReadLimit,
     ) -> Result<Vec<LogRecord>, PortError> {
+        let held = self.inner.lock().held.take_if(|held| held.partition == partition && held.is_next());
+        if let Some(Held { came, goes_on, .. }) = held {
+            // A test that has ended waits for nothing.
+            let _ = (came.send(()), goes_on.await);
+        }
         Ok(self.inner.lock().read(partition as usize, from, limit.records))
     }
 
@@ -203,6 +249,13 @@ impl EventLog for FakeLog {
         let mut committed = inner.groups.get(group).map(|group| group.committed.clone()).unwrap_or_default();
         committed.resize(inner.records.len(), 0);
         Ok(committed)
+    }
+
+    async fn looked(&self, group: &str) -> Result<Vec<Offset>, PortError> {
+        let (mut looked, inner) = (self.committed(group).await?, self.inner.lock());
+        let further = inner.groups.get(group).map(|group| &*group.looked).unwrap_or_default();
+        looked.iter_mut().zip(further).for_each(|(looked, further)| *looked = (*looked).max(*further));
+        Ok(looked)
     }
 
     async fn dead_letter(&self, record: &LogRecord, reason: &str) -> Result<(), PortError> {

@@ -80,6 +80,40 @@ async fn the_mark_after_the_last_record_is_no_loss() {
     running.stop().await;
 }
 
+/// Offsets without a record after the last one: the marks of producers that came and went.
+const MARKS: u64 = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_that_a_group_has_seen_are_no_loss_once_they_are_gone() {
+    let mut field = trimmed().await;
+    let end = field.log.all()[1].last().unwrap().offset + MARKS;
+    field.log.trim(1, end);
+    for group in GROUPS {
+        field.log.set_looked(group, 1, end);
+    }
+    let running = field.start();
+    for consumer in ["recent", "aggregates", "archive"] {
+        running.health(consumer, "ok").await;
+    }
+    field.trade(30).await;
+    running.settle().await;
+    assert_eq!(running.flush().await.0, StatusCode::OK);
+    running.stop().await;
+    field.assert_archive_is_whole().await;
+    field.assert_counted_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marks_that_nobody_has_seen_stop_as_events_would() {
+    let field = trimmed().await;
+    field.log.trim(1, field.log.all()[1].last().unwrap().offset + MARKS);
+    let running = field.start();
+    for consumer in ["aggregates", "archive"] {
+        running.health(consumer, "unavailable").await;
+    }
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_are_neither_in_the_log_nor_in_the_archive_stop_whoever_needs_them() {
     let mut field = Field::new(2);

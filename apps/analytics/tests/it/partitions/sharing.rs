@@ -70,6 +70,52 @@ async fn a_flush_archives_what_other_members_own_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_archives_what_becomes_ours_while_it_is_at_work() {
+    let mut field = Field::new(4);
+    let (one, other) = (field.start(), field.start());
+    shared(&field, &[2, 2]).await;
+    field.trade(100).await;
+    let (came, goes_on) = field.log.hold_a_read(1, 0);
+    let meanwhile = async {
+        came.await.unwrap();
+        other.shutdown.hard.cancel();
+        other.shutdown.soft.cancel();
+        shared(&field, &[4]).await;
+        goes_on.send(()).unwrap();
+    };
+    let ((status, body), ()) = tokio::join!(one.flush(), meanwhile);
+    assert_eq!(status, StatusCode::OK, "{body}");
+    field.assert_archive_is_whole().await;
+    one.settle().await;
+    field.assert_counted_once().await;
+    one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_log_lets_go_of_while_it_is_read_is_not_left_out() {
+    let mut field = Field::new(2);
+    let (one, other) = (field.start(), field.start());
+    shared(&field, &[1, 1]).await;
+    field.trade(100).await;
+    one.settle().await;
+    other.settle().await;
+    // The first one finds out where to begin.
+    let (came, goes_on) = field.log.hold_a_read(1, 1);
+    let meanwhile = async {
+        came.await.unwrap();
+        field.log.trim(1, field.log.all()[1][10].offset);
+        goes_on.send(()).unwrap();
+    };
+    let ((status, body), ()) = tokio::join!(one.flush(), meanwhile);
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    // Its owner has them.
+    assert_eq!(other.flush().await.0, StatusCode::OK);
+    field.assert_archive_is_whole().await;
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_was_thought_dead_joins_anew_and_nothing_counts_twice() {
     let mut field = Field::new(3);
     let running = field.start();

@@ -1,8 +1,9 @@
 //! Where a member begins in the partitions that it is given: its group's positions, checked against the log.
 
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use souk_events::LogId;
 use souk_ports::fault::planted;
 use souk_ports::{ErrorKind, PortError};
@@ -21,13 +22,31 @@ pub(super) fn note(log: LogId, reach: i64) -> String {
 
 /// A group's position in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Committed {
-    next: Option<i64>,
+pub(crate) struct Committed {
+    /// `None` where the group committed none.
+    pub next: Option<i64>,
     log: Option<String>,
     reach: Option<i64>,
 }
 
 impl Committed {
+    /// Takes over what a broker tells of a group.
+    pub fn of(element: &TopicPartitionListElem<'_>) -> Result<Self, KafkaError> {
+        element.error()?;
+        let next = match element.offset() {
+            Offset::Offset(next) => Some(next),
+            _ => None,
+        };
+        Ok(Self::new(next, element.metadata()))
+    }
+
+    /// Returns how far the group is known to have missed nothing of `log`.
+    pub fn looked(&self, log: LogId) -> i64 {
+        let next = self.next.unwrap_or(0);
+        let reach = self.reach.filter(|_| self.log.as_ref().is_some_and(|of| *of == log.to_string()));
+        reach.map_or(next, |reach| reach.max(next))
+    }
+
     fn new(next: Option<i64>, note: &str) -> Self {
         let mut words = note.split(' ');
         // Other tools write nothing or something else beside the positions that they set.
@@ -45,6 +64,8 @@ pub(super) struct Start {
     pub partition: i32,
     /// The group's position, which the caller is told: what lies between it and `from` the log no longer holds.
     pub position: i64,
+    /// How far the group is known to have missed nothing.
+    pub looked: i64,
     /// Where reading begins.
     pub from: i64,
 }
@@ -67,9 +88,13 @@ pub(super) fn starts<C: ConsumerContext>(
     let ends = ends(consumer, topic, partitions.iter().copied(), CALL_TIMEOUT).map_err(&translate)?;
     ends.into_iter()
         .map(|(partition, ends)| {
-            let committed = find(&committed, topic, partition).map_err(&translate)?;
+            let committed = match committed.find_partition(topic, partition) {
+                Some(element) => Committed::of(&element).map_err(&translate)?,
+                None => Committed::new(None, ""),
+            };
+            let looked = committed.looked(log);
             match position(&committed, ends, log) {
-                Ok(position) => Ok(Start { partition, position, from: position.max(ends.0) }),
+                Ok(position) => Ok(Start { partition, position, looked, from: position.max(ends.0) }),
                 Err(why) => Err(PortError::new(
                     ErrorKind::InvalidData,
                     format!(
@@ -83,16 +108,6 @@ pub(super) fn starts<C: ConsumerContext>(
         .collect()
 }
 
-fn find(list: &TopicPartitionList, topic: &str, partition: i32) -> Result<Committed, KafkaError> {
-    let Some(element) = list.find_partition(topic, partition) else { return Ok(Committed::new(None, "")) };
-    element.error()?;
-    let next = match element.offset() {
-        Offset::Offset(next) => Some(next),
-        _ => None,
-    };
-    Ok(Committed::new(next, element.metadata()))
-}
-
 /// Returns the group's position, or why it cannot be used. A group that has none, perhaps because the broker forgot it,
 /// has done with nothing: whether what the log no longer holds is missing, only the caller knows.
 fn position(committed: &Committed, (earliest, next): Ends, log: LogId) -> Result<i64, String> {
@@ -103,11 +118,7 @@ fn position(committed: &Committed, (earliest, next): Ends, log: LogId) -> Result
     if position > next {
         return Err(format!("({position}) is ahead of its end ({next}): the topic has lost records"));
     }
-    // Markers that expired are no loss.
-    if committed.reach.is_some_and(|reach| reach >= earliest) || planted("expired-is-skipped") {
-        return Ok(position.max(earliest));
-    }
-    Ok(position)
+    Ok(if planted("expired-is-skipped") { position.max(earliest) } else { position })
 }
 
 #[cfg(test)]
@@ -143,7 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn markers_that_expired_are_no_loss() {
-        assert_eq!(position(&committed(4, &note(LOG, 5)), (5, 5), LOG), Ok(5));
+    fn a_group_has_looked_as_far_as_its_note_of_this_log_says() {
+        assert_eq!(committed(4, &note(LOG, 7)).looked(LOG), 7);
+        assert_eq!(committed(4, &note(LOG, 3)).looked(LOG), 4);
+        assert_eq!(committed(4, &note(LogId(8), 7)).looked(LOG), 4, "of another log");
+        assert_eq!(committed(4, "somebody's note").looked(LOG), 4);
+        assert_eq!(Committed::new(None, "").looked(LOG), 0);
     }
 }

@@ -5,6 +5,7 @@
 //! still its own.
 
 mod commit;
+mod notes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::error::port_error;
 use crate::polling::{Watchdog, list, payload_bytes, poll};
 use crate::records::{partition, raw_offset, raw_partition, records};
 use crate::shared::Shared;
+use notes::Noted;
 
 /// Records of one delivery at most, and their payload bytes.
 const MAX_RECORDS: usize = 2048;
@@ -46,6 +48,10 @@ pub(super) struct Member {
     consumer: Arc<BaseConsumer<GroupContext>>,
     /// The partitions that are its own, each with the offset after the last record that was taken for it.
     owned: BTreeMap<i32, i64>,
+    /// What is committed of these.
+    noted: BTreeMap<i32, Noted>,
+    /// When quiet partitions are looked at next.
+    next_look: Instant,
     /// Read already and not asked for yet.
     ready: Vec<LogRecord>,
     /// Told to the caller; they go when it asks for more.
@@ -106,6 +112,8 @@ impl Member {
             context,
             consumer,
             owned: BTreeMap::new(),
+            noted: BTreeMap::new(),
+            next_look: Instant::now(),
             ready: Vec::new(),
             revoking: None,
             introduced: false,
@@ -186,6 +194,7 @@ impl Member {
             }
             let starts: Vec<_> = self.owned.iter().map(|(partition, next)| (*partition, *next)).collect();
             self.watchdog.check(&self.consumer, &self.shared.config.topic, &starts)?;
+            self.look();
             return Ok(None);
         }
         self.watchdog.fed();
@@ -267,6 +276,8 @@ impl Member {
                 let assignment = list(topic, at).map_err(fail)?;
                 self.consumer.incremental_assign(&assignment).map_err(fail)?;
                 self.owned.extend(starts.iter().map(|start| (start.partition, start.from)));
+                self.noted.extend(starts.iter().map(|start| (start.partition, Noted::at(start))));
+                self.look_soon();
                 self.watchdog.fed();
                 if starts.is_empty() && self.introduced {
                     return Ok(None);
@@ -304,6 +315,7 @@ impl Member {
     fn let_go(&mut self) {
         let Some(partitions) = self.revoking.take() else { return };
         self.owned.retain(|partition, _| !partitions.contains(partition));
+        self.noted.retain(|partition, _| !partitions.contains(partition));
         // What came while the last positions were committed.
         self.ready.retain(|record| !partitions.contains(&raw_partition(record.partition)));
         let gone = list(

@@ -38,6 +38,14 @@ fn a_skip_over_what_retention_removed_is_noticed() {
 }
 
 #[test]
+fn markers_that_nobody_notes_are_noticed() {
+    fails_with(
+        "looks-are-not-noted",
+        "retention::a_partition_that_never_had_a_record_is_no_loss_whatever_expires_there",
+    );
+}
+
+#[test]
 fn members_that_never_leave_are_noticed() {
     fails_with(
         "leaves-without-an-answer",

@@ -1,8 +1,10 @@
 //! Positions that the log does not hold any more: a name, never a skip.
 
+use std::time::Duration;
+
 use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
-use souk_ports::{ErrorKind, EventLog, ReadLimit};
+use souk_ports::{Delivery, ErrorKind, EventLog, ReadLimit};
 
 use crate::support::{Topic, admin, assigned, commit, eventually, failure, number, publish, take};
 
@@ -76,26 +78,61 @@ async fn a_group_whose_positions_the_broker_forgot_begins_at_the_beginning_and_n
     assert_eq!(number(&take(&mut *consumer, 1).await[0]), 20);
 }
 
+/// Has a member of `group` sit there until the group is known to have missed nothing.
+async fn look_through(log: &dyn EventLog, group: &str) {
+    let mut consumer = log.consumer(group).await.unwrap();
+    assigned(&mut *consumer).await;
+    assert_eq!(consumer.next(Duration::from_millis(1)).await.unwrap(), Delivery::Idle);
+    eventually("the group to note how far it has looked", || async {
+        let (looked, bounds) = (log.looked(group).await.unwrap(), log.bounds().await.unwrap());
+        looked.iter().zip(bounds).all(|(looked, bounds)| *looked == bounds.next).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_log_whose_records_have_all_expired_is_no_loss_to_who_has_read_them() {
     let topic = Topic::new(1).await;
     let log = topic.log().await;
-    let mut producer = topic.producer().await;
-    publish(&mut producer, 0..20, 5).await;
+    publish(&mut topic.producer().await, 0..20, 5).await;
     let group = topic.config.topic.as_str();
     let mut consumer = log.consumer(group).await.unwrap();
     assigned(&mut *consumer).await;
     let records = take(&mut *consumer, 20).await;
     commit(&mut *consumer, &records).await;
     drop(consumer);
-    // The last marker goes too: the group's position is before what is left.
+    let position = records[19].offset + 1;
+    // Each producer leaves something that nobody is given.
+    let mut producer = topic.producer().await;
+    look_through(&log, group).await;
+    // All of it goes: the group's position is before what is left.
     trim(&topic, 0, Offset::End).await;
-    let bounds = log.bounds().await.unwrap()[0];
-    assert!(bounds.earliest > records[19].offset + 1, "{bounds:?}");
+    let earliest = log.bounds().await.unwrap()[0].earliest;
+    assert!(earliest > position + 1, "{earliest} after {position}");
+    assert_eq!(log.committed(group).await.unwrap(), [position]);
+    assert_eq!(log.looked(group).await.unwrap(), [earliest]);
     let mut consumer = log.consumer(group).await.unwrap();
-    assert_eq!(assigned(&mut *consumer).await[&0], bounds.earliest);
+    assert_eq!(assigned(&mut *consumer).await[&0], position, "told as it is");
     publish(&mut producer, 20..21, 1).await;
     assert_eq!(number(&take(&mut *consumer, 1).await[0]), 20);
+}
+
+#[tokio::test]
+async fn a_partition_that_never_had_a_record_is_no_loss_whatever_expires_there() {
+    let topic = Topic::new(1).await;
+    let log = topic.log().await;
+    drop(topic.producer().await);
+    let mut producer = topic.producer().await;
+    let group = topic.config.topic.as_str();
+    look_through(&log, group).await;
+    trim(&topic, 0, Offset::End).await;
+    let earliest = log.bounds().await.unwrap()[0].earliest;
+    assert!(earliest > 1, "{earliest}");
+    assert_eq!(log.looked(group).await.unwrap(), [earliest]);
+    let mut consumer = log.consumer(group).await.unwrap();
+    assert_eq!(assigned(&mut *consumer).await[&0], 0);
+    publish(&mut producer, 0..1, 1).await;
+    assert_eq!(number(&take(&mut *consumer, 1).await[0]), 0);
 }
 
 #[tokio::test]

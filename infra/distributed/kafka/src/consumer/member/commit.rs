@@ -13,6 +13,7 @@ use souk_ports::{ErrorKind, Offset, Partition, PortError};
 
 use super::super::assignment::note;
 use super::super::callbacks::Rebalance;
+use super::notes::Noted;
 use super::{MAX_RECORDS, Member};
 use crate::error::port_error;
 use crate::native::PendingCommit;
@@ -50,7 +51,8 @@ impl Member {
         let mut positions = TopicPartitionList::with_capacity(1);
         let mut element = positions.add_partition(&topic, number);
         let placed = element.set_offset(RawOffset::Offset(next));
-        element.set_metadata(note(self.shared.identity.log(), reach.unwrap_or(next).max(next)));
+        let looked = reach.unwrap_or(next).max(next);
+        element.set_metadata(note(self.shared.identity.log(), looked));
         placed.map_err(|error| port_error(&what, error, self.context.trouble.reason()))?;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -67,6 +69,9 @@ impl Member {
                     std::thread::sleep(PAUSE);
                 }
                 Some(outcome) => {
+                    if outcome.is_ok() {
+                        self.noted.insert(number, Noted::committed(next, looked));
+                    }
                     return outcome.map_err(|error| port_error(&what, error, self.context.trouble.reason()));
                 }
             }
@@ -75,7 +80,7 @@ impl Member {
 
     /// Returns what became of a commit, or `None` when nobody will tell any more: its request or the answer went down
     /// with a broker that stood still, and librdkafka waits for it with everything that the group asks.
-    fn commit_once(&mut self, positions: &TopicPartitionList) -> Option<Result<(), KafkaError>> {
+    pub(super) fn commit_once(&mut self, positions: &TopicPartitionList) -> Option<Result<(), KafkaError>> {
         let commit = match PendingCommit::begin(&self.consumer, positions) {
             Ok(commit) => commit,
             Err(error) => return Some(Err(error)),
