@@ -13,6 +13,7 @@ use souk_ports::{EventLog, LogRecord, Offset, Partition, PortError, ReadLimit};
 use tokio::sync::Semaphore;
 
 use crate::backoff::Backoff;
+use crate::config::NotificationsConfig;
 use crate::frame::{overhead, push_data, push_id};
 use crate::framing;
 use crate::metrics::StreamMetrics;
@@ -77,6 +78,8 @@ pub(crate) struct Blocks {
     permits: Semaphore,
     cache: Mutex<Cache>,
     metrics: Arc<StreamMetrics>,
+    /// A planted bug: a read that comes back short has reached the end.
+    believes_short_reads: bool,
 }
 
 #[derive(Default)]
@@ -96,9 +99,19 @@ enum Entry {
 }
 
 impl Blocks {
-    pub(crate) fn new(log: Arc<dyn EventLog>, budget: usize, metrics: Arc<StreamMetrics>) -> Arc<Self> {
-        let permits = Semaphore::new(CONCURRENT_READS);
-        Arc::new(Self { log, budget, permits, cache: Mutex::default(), metrics })
+    pub(crate) fn new(
+        config: &NotificationsConfig,
+        log: Arc<dyn EventLog>,
+        metrics: Arc<StreamMetrics>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            log,
+            budget: config.catch_up_bytes,
+            permits: Semaphore::new(CONCURRENT_READS),
+            cache: Mutex::default(),
+            metrics,
+            believes_short_reads: config.has_bug("short-reads-are-complete"),
+        })
     }
 
     /// Returns where the block begins that a reader at `offset` starts with.
@@ -202,10 +215,13 @@ impl Blocks {
         let bounds = self.log.bounds().await?;
         let earliest = bounds.get(partition as usize).map_or(0, |bounds| bounds.earliest);
         let boundary = Self::start_of(start) + BLOCK_OFFSETS;
-        let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
-        let is_cut = records.len() >= limit.records || bytes >= limit.bytes;
-        let read_to = records.last().map_or(start, |record| record.offset + 1);
-        let end = if is_cut { read_to } else { read_to.max(committed) }.min(boundary);
+        let read_to = match records.last() {
+            Some(last) if !self.believes_short_reads => last.offset + 1,
+            // A read may be short for reasons of the log's own: only an empty one says that there is nothing up to
+            // `committed`.
+            _ => committed.max(start),
+        };
+        let end = read_to.min(boundary);
         records.retain(|record| record.offset < end && record.offset >= earliest);
         let log = (bounds.len() == 1).then(|| self.log.identity());
         Ok(Self::frame(records, log, end, earliest.max(start)))

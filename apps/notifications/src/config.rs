@@ -17,6 +17,8 @@ pub struct NotificationsConfig {
     pub reconnects_per_second: u32,
     /// How many readers there may be; one more is asked to come back later.
     pub max_readers: usize,
+    /// How often to look for offsets without an event at the ends of quiet partitions, which ids are to pass.
+    pub look_interval: Duration,
     /// A bug to have, so that a test can prove that its check would notice it. Debug builds only.
     #[doc(hidden)]
     pub planted_bug: Option<&'static str>,
@@ -34,6 +36,8 @@ impl Default for NotificationsConfig {
             reconnects_per_second: 500,
             // At some 20 KB each these take 1 GB; open files usually run out before.
             max_readers: 50_000,
+            // Two looks pass such offsets, long before any retention lets go of what is before them.
+            look_interval: Duration::from_secs(60),
             planted_bug: None,
         }
     }

@@ -1,7 +1,7 @@
 //! Turns records of the log into frames, each encoded once for all readers.
 
 use souk_events::{Cursor, Envelope, LogId};
-use souk_ports::{LogRecord, Offset};
+use souk_ports::{LogRecord, Offset, Partition};
 
 use crate::frame::{overhead, push_data, push_id};
 use crate::position::{Position, next_of, set_next};
@@ -41,6 +41,15 @@ impl Framer {
             *next = (*next).max(*earliest);
         }
         overtaken
+    }
+
+    /// Goes on at these offsets, before which nothing is left to frame; a partition that is further on stays where it is.
+    pub(crate) fn pass(&mut self, ends: &[(Partition, Offset)]) -> Batch {
+        for (partition, end) in ends {
+            let next = next_of(&self.at.next, *partition).max(*end);
+            set_next(&mut self.at.next, *partition, next);
+        }
+        Batch { drafts: Vec::new(), head: self.at.next.as_slice().into(), unreadable: 0 }
     }
 
     /// Frames `records`. One that cannot be read is left out and counted, and the position passes it; one that was

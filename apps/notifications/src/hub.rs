@@ -62,7 +62,7 @@ impl Hub {
         let comments_when_quiet = config.has_bug("comment-when-quiet");
         Arc::new(Self {
             log: log.identity(),
-            blocks: Blocks::new(log, config.catch_up_bytes, metrics.clone()),
+            blocks: Blocks::new(&config, log, metrics.clone()),
             ring: RwLock::new(Ring::new(config.ring_bytes, nowhere.clone())),
             interests: Mutex::new(Interests::new(Place { seq: 0, position: nowhere })),
             memo: Memo::default(),

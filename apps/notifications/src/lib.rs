@@ -30,6 +30,7 @@ mod metrics;
 mod position;
 mod postings;
 mod pump;
+mod quiet;
 mod reader;
 mod resume;
 mod ring;

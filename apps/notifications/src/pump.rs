@@ -9,6 +9,7 @@ use souk_ports::{EventLog, Offset, PortError};
 use crate::backoff::Backoff;
 use crate::framing::Framer;
 use crate::hub::Hub;
+use crate::quiet::pass_quiet_ends;
 
 /// What the pump does, for the health page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,28 +31,41 @@ pub(crate) async fn pump(hub: &Hub, log: &Arc<dyn EventLog>, state: &Mutex<PumpS
             Err(error) => failed(hub, state, &error, &mut backoff).await,
         }
     };
-    let mut framer = Framer::new(log.identity(), &from);
+    let framer = Mutex::new(Framer::new(log.identity(), &from));
     hub.start(&from);
     tracing::debug!(partitions = from.len(), "following the log");
-    loop {
-        let Err(error) = follow(hub, log, &mut framer, state, &mut backoff).await;
-        failed(hub, state, &error, &mut backoff).await;
+    let follows = async {
+        loop {
+            let Err(error) = follow(hub, log, &framer, state, &mut backoff).await;
+            failed(hub, state, &error, &mut backoff).await;
+        }
+    };
+    // Beside it, so that no event waits for a look.
+    tokio::select! {
+        () = follows => {}
+        () = pass_quiet_ends(hub, log.as_ref(), &framer) => {}
     }
 }
 
 async fn follow(
     hub: &Hub,
     log: &Arc<dyn EventLog>,
-    framer: &mut Framer,
+    framer: &Mutex<Framer>,
     state: &Mutex<PumpState>,
     backoff: &mut Backoff,
 ) -> Result<std::convert::Infallible, PortError> {
     let earliest: Vec<Offset> = log.bounds().await?.iter().map(|bounds| bounds.earliest).collect();
-    if framer.is_overtaken(&earliest) {
-        tracing::warn!("the log has let go of events that were not read yet: the readers are told of a gap");
-        hub.skip_to(framer.position());
-    }
-    let mut tail = log.tail(framer.position()).await?;
+    let from = {
+        let mut framer = framer.lock();
+        if framer.is_overtaken(&earliest) {
+            tracing::warn!(
+                "the log has let go of events that were not read yet: the readers are told of a gap"
+            );
+            hub.skip_to(framer.position());
+        }
+        framer.position().to_vec()
+    };
+    let mut tail = log.tail(&from).await?;
     *state.lock() = PumpState::Following;
     loop {
         let records = tail.next().await?;
@@ -60,6 +74,8 @@ async fn follow(
         if souk_ports::fault::planted("stream-drops-events") {
             continue;
         }
+        // Until it is published: the head never falls behind what was framed, nor runs ahead of it.
+        let mut framer = framer.lock();
         let batch = framer.frame(&records);
         hub.metrics.unreadable.inc_by(batch.unreadable);
         hub.publish(batch);

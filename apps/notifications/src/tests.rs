@@ -4,5 +4,6 @@ mod catching_up;
 mod filters;
 mod gaps;
 mod life;
+mod markers;
 mod races;
 mod resuming;

@@ -31,6 +31,12 @@ struct State {
     /// Calls that fail from now on.
     failures: u32,
     reads: usize,
+    /// How often it was asked what it holds.
+    bounds: usize,
+    /// Records that a read returns at most.
+    most_per_read: usize,
+    /// Tails bring nothing.
+    holds_tails: bool,
 }
 
 #[derive(Default, Clone)]
@@ -42,7 +48,8 @@ struct Part {
 
 impl FakeLog {
     pub(crate) fn new(id: u64, partitions: usize) -> Self {
-        let state = State { partitions: vec![Part::default(); partitions], ..State::default() };
+        let partitions = vec![Part::default(); partitions];
+        let state = State { partitions, most_per_read: usize::MAX, ..State::default() };
         Self { id: LogId(id), state: Arc::new(Mutex::new(state)), appends: watch::Sender::new(0) }
     }
 
@@ -98,6 +105,22 @@ impl FakeLog {
         self.state.lock().reads
     }
 
+    /// Returns how often it was asked what it holds.
+    pub(crate) fn bounds_asked(&self) -> usize {
+        self.state.lock().bounds
+    }
+
+    /// Lets reads come back short of their limits, with so many records at most.
+    pub(crate) fn read_at_most(&self, records: usize) {
+        self.state.lock().most_per_read = records;
+    }
+
+    /// Lets tails bring nothing, or go on.
+    pub(crate) fn hold_tails(&self, hold: bool) {
+        self.state.lock().holds_tails = hold;
+        self.appends.send_modify(|count| *count += 1);
+    }
+
     fn try_call(&self) -> Result<(), PortError> {
         let mut state = self.state.lock();
         if state.failures == 0 {
@@ -129,7 +152,8 @@ impl EventLog for FakeLog {
 
     async fn bounds(&self) -> Result<Vec<PartitionBounds>, PortError> {
         self.try_call()?;
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        state.bounds += 1;
         let bounds = |part: &Part| PartitionBounds {
             earliest: part.earliest,
             next: part.next,
@@ -151,7 +175,7 @@ impl EventLog for FakeLog {
         state.reads += 1;
         let mut bytes = 0;
         let records = state.partitions[partition as usize].records.range(from..).map(|(_, record)| record);
-        let take = records.take(limit.records).take_while(|record| {
+        let take = records.take(limit.records.min(state.most_per_read)).take_while(|record| {
             let goes_on = bytes < limit.bytes;
             bytes += record.payload.len();
             goes_on
@@ -211,6 +235,9 @@ impl FakeTail {
         let state = self.log.state.lock();
         self.next.resize(state.partitions.len(), 0);
         let mut taken = Vec::new();
+        if state.holds_tails {
+            return taken;
+        }
         for _ in 0..state.partitions.len() {
             self.turn += 1;
             let partition = self.turn % state.partitions.len();

@@ -1,7 +1,7 @@
 //! Slow and late readers cost the log few reads, and memory no more than a bounded share.
 
 use crate::NotificationsConfig;
-use crate::testing::{FakeLog, Instance, Place, assert_exactly};
+use crate::testing::{FakeLog, Instance, Place, assert_exactly, fault};
 
 #[tokio::test]
 async fn one_read_serves_many_readers() {
@@ -106,4 +106,46 @@ async fn readers_that_leave_while_a_block_loads_hold_nobody_up() {
     let mut third = instance.open("lastEventId=earliest", None).await;
     third.now();
     assert_exactly(&third.places(), &all);
+}
+
+/// Reads all of a log whose reads come back with three records at most, and returns what is wrong with what came.
+async fn reads_short_answers(planted_bug: Option<&'static str>) -> Option<String> {
+    let log = FakeLog::new(1, 2);
+    log.read_at_most(3);
+    let mut all = Vec::new();
+    for n in 0..600_u32 {
+        match n {
+            // Longer than a block.
+            300 => log.skip(0, 300),
+            n if n % 7 == 4 => log.skip(n % 2, 1),
+            _ => {}
+        }
+        all.push(log.append(n % 2, "a", "ProductUpdated"));
+    }
+    // Where no record follows that would tell.
+    log.skip(0, 200);
+    log.skip(1, 1);
+    let config = NotificationsConfig { ring_bytes: 64 << 10, planted_bug, ..Default::default() };
+    let instance = Instance::start(&log, config).await;
+    let mut client = instance.open("lastEventId=earliest", None).await;
+    // A reader that lost events would wait for ever: so ask whether it has caught up, not how many came.
+    while !client.now() || client.reader.is_behind() {
+        tokio::task::yield_now().await;
+    }
+    all.push(log.append(0, "a", "ProductUpdated"));
+    instance.caught_up().await;
+    client.now();
+    assert_eq!(client.gaps(), []);
+    fault(&client.places(), &all)
+}
+
+#[tokio::test]
+async fn a_short_answer_of_the_log_is_not_taken_for_all_that_there_is() {
+    assert_eq!(reads_short_answers(None).await, None);
+}
+
+#[tokio::test]
+async fn short_answers_taken_for_complete_would_be_noticed() {
+    let fault = reads_short_answers(Some("short-reads-are-complete")).await;
+    assert!(fault.is_some_and(|fault| fault.starts_with("missing Some")));
 }

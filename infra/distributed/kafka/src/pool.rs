@@ -209,17 +209,15 @@ impl Reader {
             };
             let passed = position(&self.consumer, topic, partition).unwrap_or(next).max(next);
             // An end that was seen counts only when it was looked for: another may wait in the queue from before.
-            if passed >= last || (fresh && end_seen) {
+            let (end_seen, late) = (fresh && end_seen, Instant::now() >= deadline);
+            if is_answer(!found.is_empty(), passed >= last, end_seen || late) {
                 break;
             }
-            if Instant::now() >= deadline {
-                if found.is_empty() {
-                    return Err(PortError::new(
-                        ErrorKind::Unavailable,
-                        format!("{what}: nothing came within {} s", CALL_TIMEOUT.as_secs()),
-                    ));
-                }
-                break;
+            if late {
+                return Err(PortError::new(
+                    ErrorKind::Unavailable,
+                    format!("{what}: nothing came within {} s", CALL_TIMEOUT.as_secs()),
+                ));
             }
             if !fresh && moved.elapsed() >= NUDGE_AFTER {
                 let assignment = list(topic, [(partition, Offset::Offset(next))]).map_err(fail)?;
@@ -231,5 +229,31 @@ impl Reader {
         drop(found);
         self.at = Some((partition, next));
         Ok(taken)
+    }
+}
+
+/// Tells whether a read is done, with something found or not: where it has passed the end that it was told, or nothing
+/// more is to come soon. An empty answer says that the log holds nothing more, which the end that a client has seen does
+/// not: it is that of the broker which answered, and a new leader's may lag behind what is committed.
+fn is_answer(found: bool, end_passed: bool, nothing_to_come: bool) -> bool {
+    end_passed || (found && nothing_to_come)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_answer;
+
+    #[test]
+    fn an_empty_answer_has_passed_the_end() {
+        for nothing_to_come in [false, true] {
+            assert!(is_answer(false, true, nothing_to_come));
+            assert!(!is_answer(false, false, nothing_to_come));
+        }
+    }
+
+    #[test]
+    fn what_was_found_does_not_wait_for_more() {
+        assert!(is_answer(true, false, true));
+        assert!(!is_answer(true, false, false), "while more comes");
     }
 }
