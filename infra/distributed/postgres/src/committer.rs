@@ -29,9 +29,6 @@ const MAX_PAUSES: usize = 3;
 /// How long a small batch waits for more while another one is being committed: what it would save in waiting, it would cost
 /// its followers in syncs. Two ticks of the timer, and less than most commits.
 const GROWTH: Duration = Duration::from_millis(2);
-/// How long the server may take for a batch before its session counts as lost: longer than any lock of another batch,
-/// short enough for whoever waits.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a batch is tried that others stand in the way of: each time at least one of them gets through.
 const MAX_TRIES: u32 = 20;
 /// The first pause before such a try, and before a connection is tried again; doubled each time.
@@ -98,6 +95,10 @@ impl Committer {
             let shared = self.shared.clone();
             let gathering = shared.gathering.lock().await;
             if !shared.queue.wait().await {
+                if !fault::planted("committers-leave-unnoticed") {
+                    // Those who are still at work do not count on this one any more.
+                    self.lose();
+                }
                 return;
             }
             let gathered = self.gather().await;
@@ -141,9 +142,7 @@ impl Committer {
         while let Some((mut units, mut replies)) = batches.pop() {
             let outcomes = match self.settle(&units, &mut replies).await {
                 Ok(outcomes) => outcomes,
-                Err(Unsettled::NoSession(cause)) if self.shared.connected.load(Ordering::Acquire) == 0 => {
-                    refused(units.len(), &cause)
-                }
+                Err(Unsettled::NoSession(cause)) if !self.others_can() => refused(units.len(), &cause),
                 Err(Unsettled::NoSession(_)) => {
                     self.shared.queue.put_back(units, replies);
                     continue;
@@ -228,8 +227,9 @@ impl Committer {
 
     async fn attempt(&mut self, units: &[UnitOfWork], replies: &mut Vec<Reply>, careful: bool) -> Attempt {
         let writer = self.writer.as_mut().expect("connected above");
-        let late = || format!("no answer for {} seconds", PATIENCE.as_secs());
-        let prepared = match tokio::time::timeout(PATIENCE, writer.prepare(units, careful)).await {
+        let patience = self.shared.rules.answer_patience;
+        let late = || no_answer_for(patience);
+        let prepared = match tokio::time::timeout(patience, writer.prepare(units, careful)).await {
             Ok(Ok(prepared)) => prepared,
             Ok(Err(failure)) => return Attempt::Failed(failure),
             Err(_) => return Attempt::Failed(Failure::Lost(late())),
@@ -249,7 +249,7 @@ impl Committer {
             has_events: transaction.has_events,
             cause,
         };
-        match tokio::time::timeout(PATIENCE, writer.commit()).await {
+        match tokio::time::timeout(patience, writer.commit()).await {
             Ok(Ok(())) => {
                 self.committed(transaction.has_events);
                 Attempt::Done(outcomes)
@@ -279,7 +279,8 @@ impl Committer {
         self.open().await.map_err(|error| error.to_string())
     }
 
-    /// Tries until there is a session or the queue is closed; refuses what comes meanwhile, unless others can commit it.
+    /// Tries until there is a session or the queue is closed and empty; refuses what comes meanwhile, unless others can
+    /// commit it.
     async fn reconnect(&mut self, mut cause: String) {
         let mut pause = FIRST_PAUSE * 16;
         loop {
@@ -287,7 +288,7 @@ impl Committer {
                 self.shared.set_problem(Some(cause.clone()));
                 self.refuse_all(&cause);
             }
-            if self.shared.queue.is_closed() {
+            if self.shared.queue.is_closed() && self.shared.queue.len() == 0 {
                 return;
             }
             tokio::time::sleep(jittered(pause)).await;
@@ -297,6 +298,12 @@ impl Committer {
                 Err(error) => cause = error.to_string(),
             }
         }
+    }
+
+    /// Tells whether somebody else may commit what this one cannot; at the end nobody is counted on, since all are leaving.
+    fn others_can(&self) -> bool {
+        let ends = self.shared.queue.is_closed() && !fault::planted("committers-leave-unnoticed");
+        !ends && self.shared.connected.load(Ordering::Acquire) > 0
     }
 
     fn refuse_all(&self, cause: &str) {
@@ -311,7 +318,11 @@ impl Committer {
     }
 
     async fn open(&mut self) -> Result<(), ConnectError> {
-        let writer = Writer::open(&self.shared.server, &self.shared.rules).await?;
+        let Shared { server, rules, .. } = &*self.shared;
+        // A server that stands still takes connections and says nothing.
+        let writer = tokio::time::timeout(rules.answer_patience, Writer::open(server, rules))
+            .await
+            .map_err(|_| server.unusable(&no_answer_for(rules.answer_patience)))??;
         self.writer = Some(writer);
         self.shared.connected.fetch_add(1, Ordering::AcqRel);
         Ok(())
@@ -327,10 +338,15 @@ impl Committer {
     /// Makes the session usable again after a failed transaction, or gives it up.
     async fn abandon(&mut self) {
         let Some(writer) = &self.writer else { return };
-        if !matches!(tokio::time::timeout(PATIENCE, writer.abandon()).await, Ok(Ok(()))) {
+        let patience = self.shared.rules.answer_patience;
+        if !matches!(tokio::time::timeout(patience, writer.abandon()).await, Ok(Ok(()))) {
             self.lose();
         }
     }
+}
+
+fn no_answer_for(patience: Duration) -> String {
+    format!("no answer for {} seconds", patience.as_secs())
 }
 
 fn refused(units: usize, cause: &str) -> Outcomes {

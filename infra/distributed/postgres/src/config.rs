@@ -20,6 +20,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const COMMITTERS: usize = 2;
 /// Long enough for a server that restarts or fails over to be asked, short enough for a client to wait.
 const OUTCOME_PATIENCE: Duration = Duration::from_secs(15);
+/// Longer than any lock of another batch, short enough for whoever waits.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// Connections for reads when nothing is said: a read takes a millisecond, so a few hide each other's waits.
 const READERS: usize = 4;
 
@@ -34,6 +36,8 @@ pub struct PostgresConfig {
     pub readers: usize,
     /// How long the outcome of a commit whose reply was lost is looked into; the client waits meanwhile.
     pub outcome_patience: Duration,
+    /// How long the server may take for a batch before its session counts as lost, and for a session that is to commit.
+    pub answer_patience: Duration,
     /// What sessions are called in `pg_stat_activity`.
     pub application_name: String,
     /// The setting that the URL came from, as errors name it.
@@ -106,6 +110,7 @@ impl PostgresConfig {
             committers: COMMITTERS,
             readers: READERS,
             outcome_patience: OUTCOME_PATIENCE,
+            answer_patience: ANSWER_PATIENCE,
             application_name: "souk".into(),
             setting: "DATABASE_URL",
             server,

@@ -185,6 +185,11 @@ impl Server {
         ConnectError::Refused(format!("{} {} {what}", self.setting, self.address))
     }
 
+    /// It is there and cannot be used for now.
+    pub fn unusable(&self, why: &str) -> ConnectError {
+        ConnectError::Unreachable(format!("{} {} cannot be used now: {why}", self.setting, self.address))
+    }
+
     /// Translates an error of the driver.
     pub fn explain(&self, error: &tokio_postgres::Error) -> ConnectError {
         if let Some(db) = error.as_db_error() {
@@ -192,12 +197,7 @@ impl Server {
                 Some(remedy) => {
                     self.refused(&format!("is refused by the server ({}): {remedy}", db.message()))
                 }
-                None => ConnectError::Unreachable(format!(
-                    "{} {} cannot be used now: {}",
-                    self.setting,
-                    self.address,
-                    db.message()
-                )),
+                None => self.unusable(db.message()),
             };
         }
         let reason = reason(error);

@@ -115,6 +115,7 @@ impl Postgres {
             clock: clock.clone(),
             ids,
             outcome_patience: config.outcome_patience,
+            answer_patience: config.answer_patience,
         };
         let writers = Arc::new(Shared::new(server.clone(), rules, committed.clone(), answers));
         let postgres = Self::over(&config, server.clone(), clock.clone(), committed, Some(writers.clone()));

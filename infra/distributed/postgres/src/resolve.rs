@@ -58,13 +58,13 @@ async fn ask(server: &Server, trace: &Trace, end_process: bool) -> Result<Option
     let Trace { xid, pid, incarnation } = trace;
     let session = server.open(Role::Other).await.map_err(|error| error.to_string())?;
     let crashed = session.incarnation != *incarnation && !fault::planted("resolve-trusts-ids");
-    if end_process && !crashed {
-        // A process that hangs on a dead link, or waits for a standby. Its id may be another's by now: only one that
-        // still has this transaction is ended.
-        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_xid = \
-                   ($2::text::xid8)::xid";
-        let _ = session.client.query(sql, &[pid, xid]).await;
-    }
+    // A process that hangs on a dead link, or waits for a standby, is ended in the end. Its id may be another's by now: only
+    // one that still has this transaction counts. Looked for before the status is: one that ends in between has left it.
+    let sql = "SELECT CASE WHEN $3::bool THEN pg_terminate_backend(pid) END FROM pg_stat_activity \
+               WHERE pid = $1 AND backend_xid = ($2::text::xid8)::xid";
+    let processes = session.client.query(sql, &[pid, xid, &end_process]).await;
+    let goes_on = !processes.map_err(|error| error.to_string())?.is_empty()
+        && !fault::planted("resolve-overlooks-processes");
     let row = match session.client.query_one("SELECT pg_xact_status($1::text::xid8)", &[xid]).await {
         Ok(row) => row,
         // "transaction ID is in the future": it has not been given once more yet.
@@ -79,8 +79,9 @@ async fn ask(server: &Server, trace: &Trace, end_process: bool) -> Result<Option
         )),
         Some("committed") => Some(Resolution::Committed),
         Some("aborted") => Some(Resolution::RolledBack),
-        // After a crash nothing of before goes on: it is somebody else's.
-        Some(_) if crashed => Some(Resolution::RolledBack),
+        // After a crash nothing of before goes on: it is somebody else's. Where its process is still there, nothing crashed:
+        // statistics can be reset by hand, too.
+        Some(_) if crashed && !goes_on => Some(Resolution::RolledBack),
         Some(_) => None,
         None => Some(Resolution::Unknown("the server does not remember the transaction".into())),
     })
@@ -88,8 +89,11 @@ async fn ask(server: &Server, trace: &Trace, end_process: bool) -> Result<Option
 
 #[cfg(test)]
 mod tests {
+    use souk_conformance::passes_with;
+
     use super::*;
     use crate::PostgresConfig;
+    use crate::connect::Session;
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -99,15 +103,20 @@ mod tests {
         Server::new(&PostgresConfig::parse(&url).unwrap())
     }
 
-    /// A transaction that has ended by `end`, and one whose id is still to be given.
-    async fn traces(server: &Server, end: &str) -> (Trace, Trace) {
+    /// A transaction that goes on.
+    async fn begun(server: &Server) -> (Session, Trace) {
         let session = server.open(Role::Other).await.unwrap();
         session.client.batch_execute("BEGIN").await.unwrap();
         let row = session.client.query_one("SELECT pg_current_xact_id()::text", &[]).await.unwrap();
+        let trace = Trace { xid: row.get(0), pid: session.pid, incarnation: session.incarnation.clone() };
+        (session, trace)
+    }
+
+    /// A transaction that has ended by `end`, and one whose id is still to be given.
+    async fn traces(server: &Server, end: &str) -> (Trace, Trace) {
+        let (session, ended) = begun(server).await;
         session.client.batch_execute(end).await.unwrap();
-        let (xid, incarnation): (String, _) = (row.get(0), session.incarnation.clone());
-        let ahead = (xid.parse::<u64>().unwrap() + 1_000_000_000).to_string();
-        let ended = Trace { xid, pid: session.pid, incarnation };
+        let ahead = (ended.xid.parse::<u64>().unwrap() + 1_000_000_000).to_string();
         (ended.clone(), Trace { xid: ahead, ..ended })
     }
 
@@ -134,5 +143,22 @@ mod tests {
         assert_eq!(resolve(&server, &before_a_crash(&ahead), PATIENCE).await, Resolution::RolledBack);
         let (aborted, _) = traces(&server, "ROLLBACK").await;
         assert_eq!(resolve(&server, &before_a_crash(&aborted), PATIENCE).await, Resolution::RolledBack);
+    }
+
+    /// As `pg_stat_reset_shared('wal')` leaves it: an incarnation that is over, and a transaction that is not.
+    #[tokio::test]
+    async fn what_goes_on_is_not_taken_for_rolled_back() {
+        let server = server();
+        let (session, trace) = begun(&server).await;
+        let reset = before_a_crash(&trace);
+        assert_eq!(ask(&server, &reset, false).await, Ok(None));
+        assert_eq!(resolve(&server, &reset, PATIENCE).await, Resolution::RolledBack);
+        session.client.batch_execute("COMMIT").await.expect_err("it was ended before that was said");
+    }
+
+    #[test]
+    fn overlooking_its_process_turns_what_goes_on_red() {
+        let test = "resolve::tests::what_goes_on_is_not_taken_for_rolled_back";
+        assert!(!passes_with("resolve-overlooks-processes", test));
     }
 }

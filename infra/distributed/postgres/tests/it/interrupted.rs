@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use souk_conformance::{SeededIds, eventually, fold_log, make, within};
+use souk_conformance::{DEADLINE, SeededIds, eventually, fold_log, make, within};
 use souk_domain::{ProductId, query_tokens};
 use souk_ports::{ExecuteError, Outcome, ProductQuery, SystemClock};
 use souk_postgres::{Postgres, PostgresConfig};
@@ -122,6 +122,85 @@ async fn an_outcome_that_nobody_can_tell_is_called_unknown() {
         catalog.health().await.ok().filter(|health| health.problem.is_none())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeat_beside_its_first_request_gets_the_answer_of_that() {
+    let (database, proxy, postgres) = over_a_proxy(41_008).await;
+    let other = database.connect_over(&database.url, 41_009).await;
+    // With an id of its own each time, as the API gives one.
+    let request = || make::keyed([make::create_sku("seller1", fresh(), "LANTERN-1")], "lantern-1", 1);
+    proxy.hold("p.sku = n.sku");
+    // The first try fails: the second one presumes nothing.
+    proxy.arm(AtCommit::LoseRequest, false);
+    let (catalog, unit) = (postgres.catalog(), request());
+    let repeating = tokio::spawn(async move { catalog.execute(unit).await });
+    eventually("the look for the sku", || async { proxy.holds().then_some(()) }).await;
+    let first = within("the first answer", other.catalog().execute(request())).await;
+    let Ok(Outcome::Applied(done)) = first else { panic!("{first:?}") };
+    proxy.release();
+    let repeated = within("the repeat's answer", repeating).await.unwrap();
+    let Ok(Outcome::Replayed(answer)) = repeated else { panic!("{repeated:?}") };
+    assert_eq!(answer, make::answer(&done));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_waits_for_nobody_who_has_left() {
+    let database = Database::create().await;
+    let proxy = Proxy::start().await;
+    let mut config = PostgresConfig::parse(&proxy.url(&database.name)).unwrap();
+    config.committers = 2;
+    let ids = Arc::new(SeededIds::new(41_010));
+    let postgres = Postgres::connect(config, Arc::new(SystemClock), ids).await.unwrap();
+    let catalog = postgres.catalog();
+    proxy.hold("INSERT INTO souk.products");
+    let id = fresh();
+    let writing = tokio::spawn({
+        let catalog = catalog.clone();
+        async move { catalog.execute(make::unit([make::create(id, "held", 9)])).await }
+    });
+    eventually("the batch to be held", || async { proxy.holds().then_some(()) }).await;
+    let closing = tokio::spawn(async move { postgres.close().await });
+    let watcher = session(&server()).await;
+    eventually("the others to leave", || async {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+        let row = watcher.query_one(sql, &[&database.name]).await.unwrap();
+        (row.get::<_, i64>(0) == 1).then_some(())
+    })
+    .await;
+    proxy.close();
+    // Two attempts to connect are made for the batch; whoever counts on others makes them without end.
+    let gives_up = eventually("the end, or many attempts", || async {
+        (closing.is_finished() || proxy.refused() > 5).then(|| closing.is_finished())
+    })
+    .await;
+    // So that there is an end in any case: the test's runtime waits for it.
+    proxy.open();
+    within("the end", closing).await.unwrap();
+    assert!(gives_up, "{} attempts to connect", proxy.refused());
+    let outcome = within("the answer", writing).await.unwrap();
+    assert!(matches!(outcome, Err(ExecuteError::Overloaded(_))), "{outcome:?}");
+    assert!(catalog.product(id).await.unwrap().is_none(), "it was refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stands_still_does_not_hold_up_the_end() {
+    let database = Database::create().await;
+    let proxy = Proxy::start().await;
+    let mut config = PostgresConfig::parse(&proxy.url(&database.name)).unwrap();
+    config.committers = 1;
+    config.outcome_patience = Duration::from_millis(300);
+    config.answer_patience = Duration::from_secs(1);
+    let ids = Arc::new(SeededIds::new(41_011));
+    let postgres = Postgres::connect(config, Arc::new(SystemClock), ids).await.unwrap();
+    proxy.fall_silent();
+    proxy.arm(AtCommit::LoseRequest, false);
+    let unit = make::unit([make::create(fresh(), "perhaps", 9)]);
+    within("the answer", postgres.catalog().execute(unit)).await.expect_err("nobody can tell");
+    let ended = tokio::time::timeout(DEADLINE, postgres.close()).await;
+    // So that there is an end in any case: the test's runtime waits for it.
+    proxy.open();
+    assert!(ended.is_ok(), "it waits for a session that nobody gives");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
