@@ -50,7 +50,7 @@ use souk_ports::{Catalog, Clock, EventLog, EventStore, IdGenerator, PortError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use crate::backup::back_up;
+pub use crate::backup::{BackupError, back_up};
 use crate::catalog::{EmbeddedCatalog, Writer};
 use crate::checkpoint::Checkpoints;
 use crate::committer::{Committer, CommitterParts};
