@@ -318,7 +318,7 @@ impl Relay {
         database: &DatabaseNow,
         suspicion: Option<&str>,
     ) -> Result<Found, Ended> {
-        let record = match sink.position().await {
+        let record = match session::speak_while(client, self.config.lease, sink.position()).await? {
             Ok(record) => record,
             // There is one, of a topic that is gone.
             Err(SendError::Fatal(reason)) => {
@@ -362,8 +362,10 @@ impl Relay {
         // Writes meanwhile only wait to be published.
         self.admit(client).await?;
         self.wait_for("the outbox is being compared with the topic".into());
-        let log = self.sinks.log().await.map_err(|error| Ended::Retry(judge::chain(&error)))?;
-        let settled = compare::publish_missing(client, sink, &*log, token, database.identity).await?;
+        let lease = self.config.lease;
+        let log = session::speak_while(&*client, lease, self.sinks.log()).await?;
+        let log = log.map_err(|error| Ended::Retry(judge::chain(&error)))?;
+        let settled = compare::publish_missing(client, sink, &*log, token, database.identity, lease).await?;
         keep_hint(client, &self.config.transactional_id, &settled.position).await?;
         tracing::warn!(
             in_outbox = settled.in_outbox,

@@ -4,13 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use souk_ports::fault;
 use tokio::sync::Notify;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, GenericClient};
 
 use crate::outbox::ReadError;
 use crate::position::DatabaseIdentity;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::sql;
+
+/// Leases that a session may be silent for while the server works on a statement of it: an hour, usually.
+///
+/// Such a one is no sign of a relay that is gone: it is a lock that waits for a dump, or goes over millions of rows after a
+/// long outage of Kafka. To end it would help nobody, since whoever takes over has to do the same, and may be ended for it in
+/// turn. That its relay is gone the server notices by itself ([`sql::SESSION`]). What is left for this patience is a
+/// server that could not.
+const LEASES_AT_WORK: u32 = 360;
+/// The same while a transaction is open and the server waits for its next statement: to begin it anew costs more.
+const LEASES_IN_TRANSACTION: u32 = 6;
 
 /// Makes sessions with the database that holds the outbox.
 #[async_trait]
@@ -55,24 +66,49 @@ pub async fn identify(client: &Client) -> Result<Option<DatabaseNow>, ReadError>
 /// Tries to become the one relay that publishes from this database.
 ///
 /// A lock whose holder has been silent for `lease` is taken from it: a leader speaks to Postgres several times in that
-/// time, whatever it waits for, so this one is stopped or cut off, and its session outlives it. Were it alive after all, nothing
-/// would be lost: the lock saves needless work, the fencing of its producer is what makes this safe.
+/// time, whatever it waits for ([`speak_while`]), so this one is stopped or cut off, and its session outlives it. Were it
+/// alive after all, nothing would be lost: the lock saves needless work, the fencing of its producer is what makes this
+/// safe. One for which the server is at work is no such leader and keeps its lock.
 pub async fn try_lead(client: &Client, lease: Duration) -> Result<bool, ReadError> {
     if locked(client).await? {
         return Ok(true);
     }
     for holder in client.query(sql::HOLDERS, &[&sql::LOCK]).await? {
-        let (pid, silent, busy): (i32, Option<i64>, Option<bool>) =
+        let (pid, silent, state): (i32, Option<i64>, Option<&str>) =
             (holder.get(0), holder.get(1), holder.get(2));
         let silent = Duration::from_millis(silent.unwrap_or(0).unsigned_abs());
-        // A statement may well take longer than a pause between two.
-        let patience = if busy == Some(true) { lease * 6 } else { lease };
-        if silent > patience {
+        let leases = match state {
+            None | Some("idle") => 1,
+            Some("active") if !fault::planted("relay-ends-sessions-at-work") => LEASES_AT_WORK,
+            Some(_) => LEASES_IN_TRANSACTION,
+        };
+        if silent > lease * leases {
             tracing::warn!(pid, ?silent, "the leading relay is silent, its session is ended");
             client.execute("SELECT pg_terminate_backend($1)", &[&pid]).await?;
         }
     }
     locked(client).await
+}
+
+/// Waits for `work`, and says to Postgres several times in a `lease` that this relay is alive: whoever stands by would end
+/// a session that is silent for longer.
+pub async fn speak_while<T>(
+    client: &impl GenericClient,
+    lease: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, ReadError> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = tokio::time::sleep(lease / 4) => {
+                if !fault::planted("relay-compares-in-silence") {
+                    client.batch_execute("SELECT 1").await?;
+                }
+            }
+        }
+    }
 }
 
 /// Says to everybody, as long as this session lasts, that this database takes writes.

@@ -16,20 +16,26 @@ pub const ADMITTED: i64 = 0x736f_756b_6a75_6467;
 
 /// Settings of the relay's session. Its statements are index scans whatever the tables' statistics say, planned once;
 /// what it writes is a hint, which a crash may lose.
+///
+/// A relay that is gone without a word is noticed by the server within half a minute, and its lock is free then: between
+/// statements and while it is sent an answer by TCP alone, during a statement because the server looks at the connection
+/// every second, where its system has a way to (on Windows, and before Postgres 14, the statement's end has to do).
 pub const SESSION: &str = "SET application_name = 'souk-relay'; SET plan_cache_mode = force_generic_plan; \
      SET enable_seqscan = off; SET enable_bitmapscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off; \
      SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET synchronous_commit = off; \
-     SET default_transaction_isolation = 'read committed'";
+     SET default_transaction_isolation = 'read committed'; SET tcp_keepalives_idle = 10; \
+     SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '30s'; \
+     DO $do$ BEGIN SET client_connection_check_interval = '1s'; EXCEPTION WHEN invalid_parameter_value OR undefined_object THEN NULL; END $do$";
 
 /// System identifier, WAL file of now (the first eight digits are the timeline; null on a standby), and snapshot.
 pub const IDENTITY: &str = "SELECT system_identifier, \
      CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_walfile_name(pg_current_wal_insert_lsn()) END, \
      pg_snapshot_send(pg_current_snapshot()) FROM pg_control_system()";
 
-/// Process ids of whoever holds an advisory lock, with the milliseconds since they last spoke to the server, and
-/// whether it is at work for them.
+/// Process ids of whoever holds an advisory lock, with the milliseconds since they last spoke to the server or
+/// it to them, and what it does for them: `active`, `idle`, `idle in transaction`.
 pub const HOLDERS: &str = "SELECT a.pid, \
-     (extract(epoch FROM clock_timestamp() - a.state_change) * 1000)::int8, a.state <> 'idle' \
+     (extract(epoch FROM clock_timestamp() - a.state_change) * 1000)::int8, a.state \
      FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) \
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid::int8 = $1::int8 >> 32 \
      AND l.objid::int8 = $1::int8 & 4294967295 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -41,6 +42,7 @@ struct State {
     position: Option<Bytes>,
     faults: VecDeque<Fault>,
     unreachable: bool,
+    each_read: Duration,
 }
 
 impl MemoryLog {
@@ -72,6 +74,11 @@ impl MemoryLog {
     /// Makes it unreachable, or reachable again.
     pub fn set_unreachable(&self, unreachable: bool) {
         self.state.lock().unwrap().unreachable = unreachable;
+    }
+
+    /// Lets each read of a comparison take its time.
+    pub fn slow_down(&self, each_read: Duration) {
+        self.state.lock().unwrap().each_read = each_read;
     }
 
     /// Returns the position of the last transaction.
@@ -134,6 +141,8 @@ impl EventLog for MemoryReader {
         from: Offset,
         limit: ReadLimit,
     ) -> Result<Vec<LogRecord>, PortError> {
+        let each_read = self.0.state.lock().unwrap().each_read;
+        tokio::time::sleep(each_read).await;
         let state = self.0.state.lock().unwrap();
         let records = (0..).zip(&state.events).skip(from as usize).take(limit.records.min(100));
         let record = |(offset, event): (u64, &Outgoing)| {

@@ -46,3 +46,15 @@ fn a_relay_that_takes_its_first_end_for_a_lost_position_is_noticed() {
     let test = "recovery::a_relay_that_ends_before_its_first_event_can_begin_again";
     assert!(!passes_with("relay-believes-empty-hints", test));
 }
+
+#[test]
+fn a_relay_that_is_silent_while_it_compares_is_noticed() {
+    let test = "restore::a_comparison_that_takes_long_is_left_alone_by_whoever_stands_by";
+    assert!(!passes_with("relay-compares-in-silence", test));
+}
+
+#[test]
+fn ending_a_session_that_is_at_work_is_noticed() {
+    let test = "restore::a_statement_that_takes_long_is_left_alone_by_whoever_stands_by";
+    assert!(!passes_with("relay-ends-sessions-at-work", test));
+}

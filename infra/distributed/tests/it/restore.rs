@@ -1,6 +1,7 @@
 //! Databases and positions that do not belong together: the relay stops and says how to go on, and that way works.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use souk_conformance::eventually;
 use souk_distributed::{Position, RelayConfig, RelayState};
@@ -185,4 +186,56 @@ async fn a_comparison_that_is_cut_off_is_resumed_and_nothing_else_is() {
     relay.stop().await;
     assert_eq!(log.versions(product), (1..=13).collect::<Vec<_>>());
     assert!(log.versions(many) == (1..=20_000).collect::<Vec<_>>(), "each once, in order");
+}
+
+/// The lease of two relays that settle the same doubt: the silence of one that is not idle is borne for six of them.
+const SHORT_LEASE: Duration = Duration::from_millis(500);
+
+/// Starts two relays with the right word for a database that was promoted.
+async fn two_that_settle(database: &Arc<Database>, log: &Arc<MemoryLog>) -> [Running; 2] {
+    tamper(log, |position| position.database.timeline += 1);
+    let accept = Some(stops(start(database, log, None), "timeline").await);
+    let config = RelayConfig { accept, lease: SHORT_LEASE, ..config() };
+    [0, 1].map(|_| {
+        Running::start(config.clone(), TestSessions::new(database), Arc::new(MemorySinks(log.clone())))
+    })
+}
+
+/// Or each of the two would end the other's session, for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comparison_that_takes_long_is_left_alone_by_whoever_stands_by() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let product = ten_published_three_waiting(&database, &log).await;
+    // Five reads: together they take twice as long as silence is borne, so that whoever is ended has come back in time.
+    log.slow_down(SHORT_LEASE * 12 / 5);
+    let relays = two_that_settle(&database, &log).await;
+    published(&log, product, 13).await;
+    for relay in relays {
+        relay.stop().await;
+    }
+    assert_eq!(log.versions(product), (1..=13).collect::<Vec<_>>(), "each once, in order");
+}
+
+/// A dump that locks the outbox, or a statement over millions of rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_takes_long_is_left_alone_by_whoever_stands_by() {
+    let (database, log) = (Database::create().await, Arc::new(MemoryLog::default()));
+    let product = ten_published_three_waiting(&database, &log).await;
+    let dump = database.client().await;
+    dump.batch_execute("BEGIN; LOCK TABLE souk.outbox_0 IN ACCESS SHARE MODE").await.unwrap();
+    let relays = two_that_settle(&database, &log).await;
+    let client = database.client().await;
+    eventually("a statement to take longer than any silence is borne", || async {
+        const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
+                               application_name = 'souk-relay' AND wait_event_type = 'Lock' AND \
+                               query_start < clock_timestamp() - interval '6 s'";
+        (client.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) == 1).then_some(())
+    })
+    .await;
+    dump.batch_execute("COMMIT").await.unwrap();
+    published(&log, product, 13).await;
+    for relay in relays {
+        relay.stop().await;
+    }
+    assert_eq!(log.versions(product), (1..=13).collect::<Vec<_>>(), "each once, in order");
 }
