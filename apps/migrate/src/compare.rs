@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use souk_domain::{Phase, Product, ProductId};
-use souk_ports::SourceQuery;
+use souk_ports::{SourceQuery, fault};
 
 use crate::copy::undecided;
 use crate::digest::{Compared, ProductDigest};
@@ -97,33 +97,34 @@ pub(crate) async fn compare_with(
     let mut buckets = Buckets::new();
     let mut source = Side::source(deps, judge, query);
     while let Some(page) = source.page(&mut comparison).await? {
-        page.iter().for_each(|(id, digest, _)| buckets.add_source(*id, *digest));
+        page.entries.iter().for_each(|(id, digest, _)| buckets.add_source(*id, *digest));
+        page.unjudged.iter().for_each(|(id, _)| buckets.add_unjudged(*id));
         progress(Progress { doing: "rows compared", done: comparison.rows, total: Some(total) });
     }
     let mut souk = Side::souk(deps, judge, query);
     while let Some(page) = souk.page(&mut comparison).await? {
-        page.iter().for_each(|(id, digest, _)| buckets.add_souk(*id, *digest));
+        page.entries.iter().for_each(|(id, digest, _)| buckets.add_souk(*id, *digest));
         progress(Progress { doing: "products compared", done: comparison.products, total: Some(total) });
     }
     for slice in Slices::of(&buckets) {
         let mut again = Comparison::default();
         let mut there: HashMap<ProductId, (ProductDigest, String)> = HashMap::new();
+        let mut unjudged: HashMap<ProductId, String> = HashMap::new();
         let mut source = Side::source(deps, judge, query);
         while let Some(page) = source.page(&mut again).await? {
-            for (id, digest, key) in page {
-                if slice.has(id) {
-                    there.insert(id, (digest, key));
-                }
-            }
+            let entries = page.entries.into_iter().filter(|(id, ..)| slice.has(*id));
+            there.extend(entries.map(|(id, digest, key)| (id, (digest, key))));
+            unjudged.extend(page.unjudged.into_iter().filter(|(id, _)| slice.has(*id)));
         }
         let mut suspects = Vec::new();
         let mut souk = Side::souk(deps, judge, query);
         while let Some(page) = souk.page(&mut again).await? {
-            for (id, digest, _) in page.into_iter().filter(|(id, ..)| slice.has(*id)) {
+            for (id, digest, _) in page.entries.into_iter().filter(|(id, ..)| slice.has(*id)) {
                 match there.remove(&id) {
                     Some((same, _)) if same == digest => {}
                     Some((_, key)) => suspects.push((id, Some(key))),
-                    None => suspects.push((id, None)),
+                    // Not gone, though nobody may take it: only by its key is it found again.
+                    None => suspects.push((id, unjudged.remove(&id))),
                 }
             }
         }
@@ -141,13 +142,19 @@ pub(crate) async fn compare_with(
     Ok(comparison)
 }
 
-/// One side, page by page: id, digest and, of the source, key.
+/// One side, page by page.
 enum Side<'a> {
     Source { rows: Box<SourceRows>, judge: &'a Judge },
     Souk { rows: CatalogRows, judge: &'a Judge, query: &'a SourceQuery },
 }
 
-type Entry = (ProductId, ProductDigest, String);
+/// What a page has.
+struct Page {
+    /// Id, digest and, of the source, key.
+    entries: Vec<(ProductId, ProductDigest, String)>,
+    /// Rows about which somebody has to decide, where they are passed over: id and key.
+    unjudged: Vec<(ProductId, String)>,
+}
 
 impl<'a> Side<'a> {
     fn source(deps: &Deps, judge: &'a Judge, query: &SourceQuery) -> Self {
@@ -158,8 +165,8 @@ impl<'a> Side<'a> {
         Self::Souk { rows: CatalogRows::begin(deps), judge, query }
     }
 
-    async fn page(&mut self, comparison: &mut Comparison) -> Result<Option<Vec<Entry>>, MigrateError> {
-        let mut entries = Vec::new();
+    async fn page(&mut self, comparison: &mut Comparison) -> Result<Option<Page>, MigrateError> {
+        let (mut entries, mut unjudged) = (Vec::new(), Vec::new());
         match self {
             Self::Source { rows, judge } => {
                 let Some(page) = rows.page().await? else { return Ok(None) };
@@ -171,7 +178,12 @@ impl<'a> Side<'a> {
                             entries.push((id, compared.digest(id), row.key));
                         }
                         Verdict::Skip(_) => comparison.skipped += 1,
-                        Verdict::Stop(_) if judge.is_lenient() => comparison.skipped += 1,
+                        Verdict::Stop(_) if judge.is_lenient() => {
+                            comparison.skipped += 1;
+                            if !fault::planted("migrate-forgets-unjudged") {
+                                unjudged.extend(judge.id(&row.key).map(|id| (id, row.key)));
+                            }
+                        }
                         Verdict::Stop(faults) => return Err(undecided(&row.key, &faults)),
                     }
                 }
@@ -187,7 +199,7 @@ impl<'a> Side<'a> {
                 }
             }
         }
-        Ok(Some(entries))
+        Ok(Some(Page { entries, unjudged }))
     }
 }
 

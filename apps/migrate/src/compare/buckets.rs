@@ -20,6 +20,8 @@ struct Sum {
 pub(super) struct Buckets {
     source: Vec<Sum>,
     souk: Vec<Sum>,
+    /// Rows that have no digest: they make no difference, and take room.
+    unjudged: Vec<u32>,
 }
 
 /// The bucket of an id: by its last bytes, which differ most whatever the version of the UUID.
@@ -30,11 +32,16 @@ fn bucket(id: ProductId) -> usize {
 
 impl Buckets {
     pub fn new() -> Self {
-        Self { source: vec![Sum::default(); BUCKETS], souk: vec![Sum::default(); BUCKETS] }
+        let sums = || vec![Sum::default(); BUCKETS];
+        Self { source: sums(), souk: sums(), unjudged: vec![0; BUCKETS] }
     }
 
     pub fn add_source(&mut self, id: ProductId, digest: ProductDigest) {
         add(&mut self.source[bucket(id)], digest);
+    }
+
+    pub fn add_unjudged(&mut self, id: ProductId) {
+        self.unjudged[bucket(id)] += 1;
     }
 
     pub fn add_souk(&mut self, id: ProductId, digest: ProductDigest) {
@@ -70,7 +77,8 @@ impl Slices {
             if source == souk {
                 continue;
             }
-            let products = u64::from(source.products.max(souk.products));
+            let rows = u64::from(source.products) + u64::from(buckets.unjudged[at]);
+            let products = rows.max(u64::from(souk.products));
             if slices.is_empty() || products > room {
                 slices.push(Slice(vec![false; BUCKETS]));
                 room = SLICE;
@@ -112,6 +120,19 @@ mod tests {
         let mut buckets = Buckets::new();
         for n in 0..600_000 {
             buckets.add_source(id(n), n);
+        }
+        assert_eq!(Slices::of(&buckets).count(), 3);
+    }
+
+    #[test]
+    fn rows_without_a_verdict_take_room_and_are_no_difference() {
+        let mut buckets = Buckets::new();
+        for n in 0..600_000 {
+            buckets.add_unjudged(id(n));
+        }
+        assert_eq!(Slices::of(&buckets).count(), 0);
+        for n in 0..60_000 {
+            buckets.add_souk(id(n), n);
         }
         assert_eq!(Slices::of(&buckets).count(), 3);
     }

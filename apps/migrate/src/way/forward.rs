@@ -246,10 +246,15 @@ impl<'a> Forward<'a> {
         let next = self.way.capture.changes(&self.state.position, MOST_KEYS).await?;
         let on_their_way: HashSet<ProductId> =
             next.keys.iter().filter_map(|(key, _)| self.judge.id(key)).collect();
+        // Rows that nobody may take are there: they are named, and judged again at once.
+        let refused: HashSet<ProductId> =
+            self.state.pace.refused.keys().filter_map(|key| self.judge.id(key)).collect();
+        let is_refused = |it: &Difference| it.kind == DifferenceKind::OnlyInSouk && refused.contains(&it.id);
         let all_may_be = next.too_many || next.truncated;
         let found: Vec<Difference> = found
             .into_iter()
             .filter(|difference| !all_may_be && !on_their_way.contains(&difference.id))
+            .filter(|difference| !is_refused(difference))
             .collect();
         self.put_right(&found).await?;
         // Where changes were looked for and found, nothing is known of differences among them.

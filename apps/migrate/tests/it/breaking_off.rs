@@ -1,9 +1,10 @@
 //! Turns that do not come to their end: whoever could write before can write again, or is told what is shut.
 
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use souk_migrate::{MigrateError, Progress, Turned, cut_over, follow, roll_back};
+use souk_migrate::{MigrateError, Progress, ShutRecord, Turned, cut_over, follow, roll_back};
 use souk_ports::{Keeper, WayBack as _};
 
 use crate::bed::{Bed, TURN};
@@ -11,6 +12,10 @@ use crate::turning::{create, id_of, is_refused_by_the_fence, set_stock, unit};
 
 /// Rows of several pages, so that a comparison takes longer than to be told of the end.
 const SEVERAL_PAGES: i32 = 9_000;
+
+/// How many wait for a lock.
+const WAITING: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
 
 /// Something that is done once, when a step compares: the side that was open is shut by then.
 fn once_it_compares(act: impl FnOnce()) -> impl FnMut(Progress) {
@@ -57,9 +62,8 @@ async fn a_cut_over_that_waits_for_the_table_is_broken_off_at_once() {
     bed.follow_while(&mapping, bed.settled(&mapping)).await.1.unwrap();
     let slow = bed.session().await;
     slow.batch_execute("BEGIN; UPDATE products SET quantity = 99 WHERE name = 'Product 1'").await.unwrap();
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     let stop = async {
-        while bed.one::<i64>(waits).await == 0 {
+        while bed.one::<i64>(WAITING).await == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -69,6 +73,45 @@ async fn a_cut_over_that_waits_for_the_table_is_broken_off_at_once() {
     // Nor does the fence come up late.
     assert!(!bed.outpost().is_fenced(&crate::following::table().table()).await.unwrap());
     old_writers_write(&bed).await;
+}
+
+/// The server may wait for the table on behalf of a cut-over that is gone, and needs nobody to come to the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fence_that_comes_up_after_its_cut_over_was_killed_shuts_nobody_out() {
+    let bed = Bed::monolith(50).await;
+    let mapping = bed.mapping("").await;
+    bed.follow_while(&mapping, bed.settled(&mapping)).await.1.unwrap();
+    let slow = bed.session().await;
+    slow.batch_execute("BEGIN; UPDATE products SET quantity = 99 WHERE name = 'Product 1'").await.unwrap();
+    let (killed, table) = (bed.outpost(), crate::following::table().table());
+    let tables = [table.clone()];
+    let late = tokio::spawn(async move { killed.fence(&tables, TURN.within).await });
+    while bed.one::<i64>(WAITING).await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (mut record, since) = (bed.folder.record().unwrap(), bed.deps.clock.now());
+    record.begin("cutover", since);
+    record.shut = Some(ShutRecord { by: "cutover".into(), since });
+    bed.folder.keep(&record).unwrap();
+    let has_ended = AtomicBool::new(false);
+    let step = async {
+        let ended = bed.roll_back(&mapping).await;
+        has_ended.store(true, Ordering::SeqCst);
+        ended
+    };
+    let release = async {
+        while bed.one::<i64>(WAITING).await < 2 && !has_ended.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        slow.batch_execute("COMMIT").await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(step, release);
+    late.await.unwrap().unwrap();
+    assert!(!bed.outpost().is_fenced(&table).await.unwrap(), "a late fence is up");
+    let Err(MigrateError::Usage(text)) = ended else { panic!("not refused: {ended:?}") };
+    assert!(text.contains("the source keeps the products already"), "{text}");
+    old_writers_write(&bed).await;
+    assert!(bed.cut_over(&mapping).await.unwrap().ok);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

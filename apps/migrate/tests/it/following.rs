@@ -1,6 +1,6 @@
 //! Following: what changes in the source is in souk soon, whatever the order of commits, and whatever ends the follower.
 
-use souk_domain::{EventType, Phase};
+use souk_domain::{Event, EventType, Phase};
 use souk_migrate::MigrateError;
 use souk_ports::{Capture as _, ExecuteError, KEPT_ELSEWHERE, Keeper, OldTable, UnitOfWork, WayBack as _};
 
@@ -64,6 +64,52 @@ async fn keys_that_are_filled_up_with_blanks_are_followed() {
     assert_eq!(found.in_all, 0, "told by the capture, not found by comparing: {:?}", found.examples);
     let codes = bed.one::<Vec<String>>("SELECT array_agg(DISTINCT key) FROM souk_capture.changes").await;
     assert!(codes.iter().all(|code| !code.ends_with(' ')), "{codes:?}");
+}
+
+/// `json` holds what `jsonb` does not: of a row its key alone is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_cannot_become_jsonb_are_written_by_the_shop_and_followed() {
+    let bed = Bed::monolith(30).await;
+    bed.run("ALTER TABLE products ADD COLUMN note json").await;
+    let mapping = bed.mapping("").await;
+    let work = async {
+        bed.settled(&mapping).await;
+        let copied = bed.events().await.len();
+        bed.run(
+            r#"UPDATE products SET name = 'changed', note = '{"a":"\u0000"}' WHERE name = 'Product 1';
+               UPDATE products SET note = '"\ud800"' WHERE name = 'Product 2';
+               DELETE FROM products WHERE name = 'Product 2';
+               INSERT INTO products SELECT gen_random_uuid(), sellerid, 'added', description, price, quantity, category,
+                   createdat, updatedat, note FROM products WHERE name = 'changed'"#,
+        )
+        .await;
+        bed.named("changed", true).await;
+        bed.named("Product 2", false).await;
+        bed.named("added", true).await;
+        bed.settled(&mapping).await;
+        copied
+    };
+    let (copied, ended) = bed.follow_while(&mapping, work).await;
+    assert_eq!(ended.unwrap().differences.in_all, 0);
+    let is_followed = |event: &Event| event.origin.as_ref().unwrap().migration.phase == Phase::Follow;
+    assert!(bed.events().await[copied..].iter().all(is_followed), "told by their keys, and not copied");
+}
+
+/// A session of the shop's goes on with what it has seen of the table before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_gets_another_type_is_told_and_one_that_is_gone_asks_for_a_comparison() {
+    let bed = Bed::monolith(20).await;
+    let capture = bed.outpost();
+    capture.install(&table(), &[]).await.unwrap();
+    bed.run("UPDATE products SET quantity = 4").await;
+    let before = capture.position().await.unwrap();
+    bed.run("ALTER TABLE products ALTER COLUMN id TYPE TEXT").await;
+    bed.run("UPDATE products SET quantity = 5 WHERE name = 'Product 1'; DELETE FROM products WHERE name = 'Product 2'").await;
+    let changes = capture.changes(&before, 100).await.unwrap();
+    assert_eq!((changes.keys.len(), changes.truncated), (2, false));
+    bed.run("ALTER TABLE products RENAME COLUMN id TO number; DELETE FROM products WHERE name = 'Product 3'")
+        .await;
+    assert!(capture.changes(&changes.position, 100).await.unwrap().truncated);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

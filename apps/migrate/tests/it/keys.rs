@@ -16,7 +16,7 @@ use crate::bed::{Bed, TURN};
 use crate::turning::{agreeing, create, set_stock, unit};
 
 /// Keys that the table gives, and takes from nobody.
-const NUMBERED: &str = "CREATE TABLE goods (no INT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, seller TEXT NOT NULL, \
+pub const NUMBERED: &str = "CREATE TABLE goods (no INT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, seller TEXT NOT NULL, \
      name TEXT NOT NULL, price NUMERIC NOT NULL, stock INT NOT NULL, category TEXT NOT NULL); \
      INSERT INTO goods (seller, name, price, stock, category) \
      SELECT 'seller' || n % 3, 'Product ' || n, n / 100.0, n, 'old' FROM generate_series(1, 60) AS n";

@@ -14,4 +14,5 @@ mod planted;
 mod reading;
 mod sharing;
 mod turning;
+mod undecided;
 mod writing_back;

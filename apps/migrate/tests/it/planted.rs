@@ -52,3 +52,15 @@ fn keys_that_are_not_remembered_are_noticed() {
     let test = "keys::a_row_whose_answer_was_lost_is_not_added_twice";
     assert_noticed(test, "migrate-forgets-keys", "a row is added once");
 }
+
+#[test]
+fn rows_that_are_taken_for_gone_since_nobody_may_take_them_are_noticed() {
+    let test = "undecided::without_a_trigger_the_product_of_a_row_that_breaks_a_rule_stays";
+    assert_noticed(test, "migrate-forgets-unjudged", "its product stays");
+}
+
+#[test]
+fn a_fence_that_is_not_waited_for_is_noticed() {
+    let test = "breaking_off::a_fence_that_comes_up_after_its_cut_over_was_killed_shuts_nobody_out";
+    assert_noticed(test, "migrate-trusts-a-late-fence", "a late fence is up");
+}

@@ -31,10 +31,11 @@ const SCHEMA: &str = "souk_capture";
 /// Makes the schema where there is none. The right to is asked for then alone: `IF NOT EXISTS` alone would ask each time.
 const MAKE_SCHEMA: &str = "DO $do$ BEGIN IF to_regnamespace('souk_capture') IS NULL THEN CREATE SCHEMA souk_capture; END IF; END $do$";
 
-/// Settings of the session. Times are UTC, as they are read.
+/// Settings of the session. Times are UTC, as they are read. A server that cannot look at its connections, by its version or
+/// by its system, does without.
 const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = '10s'; SET TimeZone = 'UTC'; SET jit = off; \
-     SET idle_in_transaction_session_timeout = 0; SELECT set_config('client_connection_check_interval', '1s', false) \
-     WHERE current_setting('server_version_num')::int >= 140000";
+     SET idle_in_transaction_session_timeout = 0; \
+     DO $do$ BEGIN SET client_connection_check_interval = '1s'; EXCEPTION WHEN invalid_parameter_value OR undefined_object THEN NULL; END $do$";
 
 /// A session that is replaced when it is lost; the first question connects.
 pub struct PgOutpost {

@@ -9,19 +9,19 @@ use async_trait::async_trait;
 use souk_domain::Timestamp;
 use souk_ports::{Capture, Changes, ErrorKind, OldTable, PortError, TableName, fault};
 
-use super::{MAKE_SCHEMA, PgOutpost, SCHEMA, TRIGGERS, full_name, named};
+use super::{MAKE_SCHEMA, PgOutpost, SCHEMA, TRIGGERS, full_name, named, quoted};
 
 /// Everything, in one transaction. The trigger's function runs with its owner's rights, so that writers need none; the
-/// triggers come last, since it is they that wait for running writers and make the next ones wait. The key is looked up by
-/// its name in the row as it is: a key's column that is renamed must not stop the shop's writers; no key, like a truncation,
-/// asks for a comparison. JSON has a `char(n)` with its blanks, which no reader of a source sees.
-fn install(table: &OldTable, beside: &[TableName], is_padded: bool) -> String {
-    let (name, key) = (full_name(table), literal(&table.key));
-    let of = |row: &str| match is_padded {
-        true => format!("rtrim(to_jsonb({row}) ->> {key}, ' ')"),
-        false => format!("to_jsonb({row}) ->> {key}"),
-    };
-    let (old, new) = (of("OLD"), of("NEW"));
+/// triggers come last, since it is they that wait for running writers and make the next ones wait.
+///
+/// The key is read as souk reads a source's, as text, and of the row nothing else: whatever the others hold, and whatever
+/// becomes of the key's column, must not stop the shop's writers. A session that has seen the column with another type
+/// cannot go by what it remembers, and looks it up by its name, which costs twice as much. No key, like a truncation, asks
+/// for a comparison. Only reading is caught: what is written within would get a transaction id of its own for each row. Dates
+/// are told in the style that every session reads.
+fn install(table: &OldTable, beside: &[TableName]) -> String {
+    let (name, key) = (full_name(table), quoted(&table.key));
+    let by_name = literal(&format!("SELECT ($1).{key}::text"));
     let beside = beside.iter().map(named).map(|name| {
         format!(
             "CREATE TRIGGER souk_capture_beside_truncate AFTER TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION \
@@ -40,7 +40,8 @@ DROP FUNCTION IF EXISTS {SCHEMA}.note_beside() CASCADE;
 CREATE TABLE {SCHEMA}.changes (xid xid8 NOT NULL DEFAULT pg_current_xact_id(), \
   at timestamptz NOT NULL DEFAULT clock_timestamp(), key text, beside boolean NOT NULL DEFAULT false);
 CREATE INDEX changes_xid ON {SCHEMA}.changes (xid);
-CREATE FUNCTION {SCHEMA}.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $note$
+CREATE FUNCTION {SCHEMA}.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog \
+  SET DateStyle = 'ISO' AS $note$
 DECLARE
   was text;
   is_now text;
@@ -48,18 +49,33 @@ BEGIN
   IF current_setting('souk.migration', true) = 'on' THEN
     RETURN NULL;
   END IF;
-  IF TG_OP <> 'INSERT' AND TG_OP <> 'TRUNCATE' THEN
-    was := {old};
+  IF TG_OP <> 'TRUNCATE' THEN
+    BEGIN
+      IF TG_OP <> 'INSERT' THEN
+        was := OLD.{key}::text;
+      END IF;
+      IF TG_OP <> 'DELETE' THEN
+        is_now := NEW.{key}::text;
+      END IF;
+    EXCEPTION WHEN OTHERS THEN
+      BEGIN
+        IF TG_OP <> 'INSERT' THEN
+          EXECUTE {by_name} INTO was USING OLD;
+        END IF;
+        IF TG_OP <> 'DELETE' THEN
+          EXECUTE {by_name} INTO is_now USING NEW;
+        END IF;
+      EXCEPTION WHEN OTHERS THEN
+        was := NULL;
+        is_now := NULL;
+      END;
+    END;
   END IF;
-  IF TG_OP = 'UPDATE' OR TG_OP = 'INSERT' THEN
-    is_now := {new};
+  IF TG_OP <> 'DELETE' THEN
     INSERT INTO {SCHEMA}.changes (key) VALUES (is_now);
   END IF;
-  IF TG_OP <> 'INSERT' AND was IS DISTINCT FROM is_now THEN
+  IF TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND was IS DISTINCT FROM is_now) THEN
     INSERT INTO {SCHEMA}.changes (key) VALUES (was);
-  END IF;
-  IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO {SCHEMA}.changes (key) VALUES (NULL);
   END IF;
   RETURN NULL;
 END $note$;
@@ -74,11 +90,6 @@ END $note$;
 CREATE TRIGGER souk_capture_rows AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.note()"
     )
 }
-
-/// Whether the column $2 of the table $1 is a `char(n)`, or a domain over one.
-const IS_PADDED: &str = "SELECT EXISTS (SELECT FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid \
-     WHERE a.attrelid = to_regclass($1::text) AND a.attname = $2::text::name AND NOT a.attisdropped \
-     AND 'pg_catalog.bpchar'::regtype IN (t.oid, t.typbasetype))";
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -109,11 +120,7 @@ impl Capture for PgOutpost {
             return Ok(());
         }
         let (beside, _) = self.by_trigger_right(beside).await?;
-        let (name, key) = (full_name(table), table.key.clone());
-        let is_padded = self
-            .with(|client| async move { Ok(client.query_one(IS_PADDED, &[&name, &key]).await?.get(0)) })
-            .await?;
-        self.run(install(table, &beside, is_padded)).await
+        self.run(install(table, &beside)).await
     }
 
     async fn is_installed(&self, table: &OldTable, beside: &[TableName]) -> Result<bool, PortError> {

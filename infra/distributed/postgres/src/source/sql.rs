@@ -6,8 +6,8 @@ use souk_ports::{SourceQuery, SourceRow};
 /// text must not depend on what the role or the database is set to; and a reader that was killed is soon noticed.
 pub const SESSION: &str = "SET default_transaction_read_only = on; SET statement_timeout = 0; SET TimeZone = 'UTC'; \
      SET extra_float_digits = 1; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = 0; \
-     SELECT set_config('client_connection_check_interval', '1s', false) \
-     WHERE current_setting('server_version_num')::int >= 140000";
+     DO $do$ BEGIN SET client_connection_check_interval = '1s'; \
+     EXCEPTION WHEN invalid_parameter_value OR undefined_object THEN NULL; END $do$";
 
 /// The server's own identifier and the database's; who may not know the first gets the second alone.
 pub const IDENTITY: &str = "SELECT CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') \
