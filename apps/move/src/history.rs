@@ -49,6 +49,16 @@ impl<'a> History<'a> {
         Ok(Self { partitions })
     }
 
+    /// Tells whether a record comes, be it an event or not.
+    pub async fn has_more(&mut self) -> Result<bool> {
+        for partition in &mut self.partitions {
+            if partition.peek().await?.is_some() || partition.take_unreadable() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Returns the next events; none at the end.
     pub async fn next(&mut self) -> Result<Batch> {
         let (mut events, mut bytes) = (Vec::new(), 0);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use souk_ports::{Catalog, Clock, EventLog, MoveSource, PortError};
 
-pub use load::{load, look};
+pub use load::{end, keeps_its_own, load, look};
 pub use record::{Record, Stage};
 
 /// The side that a shop leaves.
@@ -57,7 +57,7 @@ pub enum MoveError {
     /// Somebody is at work on one of the sides, or was meanwhile; the text names who, and the remedy.
     #[error("{0}")]
     AtWork(String),
-    /// The target holds something else; the text says what, and the remedy.
+    /// The target holds something else, or another system keeps the products; the text says what, and the remedy.
     #[error("{0}")]
     Occupied(String),
     /// A side cannot be read or written now; another run goes on from there.

@@ -1,6 +1,6 @@
 //! Moving, step by step, from wherever the move is.
 
-use souk_ports::{Holds, MoveTarget, Offset, fault};
+use souk_ports::{Holds, Keeper, MoveTarget, Offset, fault};
 
 use crate::history::History;
 use crate::{Departure, MoveError, Progress, Record, Stage};
@@ -18,8 +18,9 @@ pub async fn load(
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Record, MoveError> {
     stands_still(from, target).await?;
-    let end = ends(from).await?;
-    let mut record = match look(from, &end, target.holds().await?)? {
+    let holds = target.holds().await?;
+    let end = end(from, &holds).await?;
+    let mut record = match look(from, &end, holds)? {
         Some(record) if record.stage == Stage::Done => return Ok(record),
         Some(record) => record,
         None => {
@@ -47,7 +48,7 @@ pub async fn load(
         answers(from, target, &mut record, progress).await?;
         fault::crash_point("move.answers");
         stands_still(from, target).await?;
-        if ends(from).await? != record.end {
+        if end_after(from, &record.end).await? != record.end {
             return Err(MoveError::AtWork(format!(
                 "{} has changed while it was moving: stop whatever works there and run the move again, which goes on \
                  from here",
@@ -61,7 +62,40 @@ pub async fn load(
     Ok(record)
 }
 
-/// Judges what a target holds; `None` when a move would begin there.
+/// Refuses a shop whose products another system keeps. Nobody would tell the target so: it would take writes beside the old
+/// table, which goes on taking them, too.
+///
+/// # Errors
+/// `Occupied`, naming the remedy.
+pub async fn keeps_its_own(from: &Departure) -> Result<(), MoveError> {
+    match from.catalog.keeper().await? {
+        Keeper::Souk => Ok(()),
+        Keeper::Source => Err(MoveError::Occupied(format!(
+            "the old system keeps the products of {}: give `souk migrate cutover` and `souk migrate finish` first, or \
+             `souk migrate finish --give-up`",
+            from.place
+        ))),
+    }
+}
+
+/// Returns where the log ends, for a target that holds `holds`: where the move there knows that it ends, as long as nothing
+/// came after. To start the relay, or this move, leaves marks in every partition of Kafka (docs/adr/0017-late-requests.md):
+/// they move the end, and are nothing that could move.
+///
+/// # Errors
+/// [`MoveError`] when the log or the archive cannot be read.
+pub async fn end(from: &Departure, holds: &Holds) -> Result<Vec<Offset>, MoveError> {
+    let record = match holds {
+        Holds::Beginning(text) | Holds::Moved(text) => Record::read(text),
+        Holds::Nothing | Holds::Shop(_) => None,
+    };
+    match record.filter(|record| record.shop == from.log.identity().to_string()) {
+        Some(record) => end_after(from, &record.end).await,
+        None => ends(from).await,
+    }
+}
+
+/// Judges what a target holds, with the [`end`] for it; `None` when a move would begin there.
 ///
 /// # Errors
 /// `Occupied` when it is not this shop, or this shop has moved there and went on here.
@@ -96,6 +130,7 @@ pub fn look(from: &Departure, end: &[Offset], holds: Holds) -> Result<Option<Rec
 }
 
 async fn stands_still(from: &Departure, target: &mut dyn MoveTarget) -> Result<(), MoveError> {
+    keeps_its_own(from).await?;
     if let Some(who) = from.source.unrest().await? {
         return Err(MoveError::AtWork(who));
     }
@@ -107,6 +142,17 @@ async fn stands_still(from: &Departure, target: &mut dyn MoveTarget) -> Result<(
 
 async fn ends(from: &Departure) -> Result<Vec<Offset>, MoveError> {
     Ok(from.log.bounds().await?.iter().map(|bounds| bounds.next).collect())
+}
+
+/// Returns `known` as long as no record came after it. What the log has let go meanwhile the archive tells.
+async fn end_after(from: &Departure, known: &[Offset]) -> Result<Vec<Offset>, MoveError> {
+    let ends = ends(from).await?;
+    let is_shorter = known.len() > ends.len() || known.iter().zip(&ends).any(|(known, end)| end < known);
+    if ends == known || is_shorter || fault::planted("move-counts-marks") {
+        return Ok(ends);
+    }
+    let grown = History::open(&*from.log, &*from.archive, known, &ends).await?.has_more().await?;
+    Ok(if grown { ends } else { known.to_vec() })
 }
 
 async fn events(

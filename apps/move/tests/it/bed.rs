@@ -15,7 +15,8 @@ use souk_embedded::{AnalyticsDb, Embedded, EmbeddedConfig, EmbeddedMoveSource, E
 use souk_http::Cors;
 use souk_move::{Departure, MoveError, Record, Stage};
 use souk_ports::{
-    Answer, CatalogRow, ErrorKind, IdGenerator as _, MoveTarget, Outcome, PortError, StoredAnswer, UnitOfWork,
+    Answer, CatalogRow, ErrorKind, IdGenerator as _, MoveTarget, Offset, Outcome, PortError, StoredAnswer,
+    UnitOfWork,
 };
 use tempfile::TempDir;
 
@@ -98,11 +99,16 @@ impl Bed {
         analytics.catch_up(|_, problem| assert_eq!(problem, None)).await.unwrap();
     }
 
-    /// Lets the log forget what is in the archive, once the search index has had it, too.
+    /// Lets the log forget something of what is in the archive, once the search index has had it, too.
     pub async fn forget(&self, shop: &Embedded) {
+        self.forget_before(shop, 2).await;
+    }
+
+    /// Lets the log forget what is before `offset` at least; the newest event stays.
+    pub async fn forget_before(&self, shop: &Embedded, offset: Offset) {
         self.clock.advance(2 * WEEK);
         let forgets = async {
-            while shop.log().bounds().await.unwrap()[0].earliest <= 1 {
+            while shop.log().bounds().await.unwrap()[0].earliest < offset {
                 shop.sweep().await.unwrap();
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

@@ -4,5 +4,7 @@
 
 mod bed;
 mod interruptions;
+mod marks;
 mod moves;
+mod planted;
 mod refusals;

@@ -1,7 +1,8 @@
 //! What arrives.
 
 use souk_conformance::make;
-use souk_ports::Outcome;
+use souk_domain::ProductId;
+use souk_ports::{IdGenerator as _, Outcome};
 
 use crate::bed::Bed;
 
@@ -36,6 +37,27 @@ async fn everything_arrives_as_it_was_and_the_shop_goes_on() {
     bed.work_off(&shop).await;
     let report = bed.audit(&shop).await;
     assert!(report.ok, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_archive_alone_holds_moves_where_the_log_begins_just_after_it() {
+    let bed = Bed::new();
+    let shop = bed.open("old");
+    // A quiet shop: an object for each event.
+    for _ in 0..3 {
+        bed.run(&shop, make::unit([make::create(ProductId(bed.ids.next_id()), "thing", 50)])).await;
+        bed.work_off(&shop).await;
+    }
+    bed.forget_before(&shop, 3).await;
+    let bounds = shop.log().bounds().await.unwrap();
+    assert_eq!((bounds[0].earliest, bounds[0].next), (3, 4));
+    shop.close().await;
+    let before = bed.contents("old").await;
+    assert_eq!(before.events.len(), 3);
+
+    let record = bed.complete("old", "new").await;
+    assert_eq!(record.events, 3);
+    assert_eq!(bed.contents("new").await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

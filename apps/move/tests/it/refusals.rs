@@ -3,7 +3,7 @@
 use souk_conformance::make;
 use souk_domain::ProductId;
 use souk_embedded::{Embedded, EmbeddedConfig, EmbeddedMoveSource, OpenError};
-use souk_ports::{Holds, IdGenerator as _};
+use souk_ports::{Holds, IdGenerator as _, Keeper};
 use std::sync::Arc;
 
 use crate::bed::{Bed, refusal};
@@ -43,6 +43,33 @@ async fn a_move_that_is_done_is_not_done_again() {
     shop_with_a_product(&bed, "old").await;
     let told = refusal(souk_move::load(&bed.departure("old"), &mut *target, &mut |_| {}).await);
     assert!(told.contains("has taken writes since"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_whose_products_the_old_system_keeps_does_not_move() {
+    let bed = Bed::new();
+    shop_with_a_product(&bed, "old").await;
+    let keep = async |keeper: Keeper| {
+        let shop = bed.open("old");
+        shop.catalog().set_keeper(keeper).await.unwrap();
+        shop.close().await;
+    };
+    keep(Keeper::Source).await;
+    let mut target = bed.target("new");
+    let told = refusal(souk_move::load(&bed.departure("old"), &mut *target, &mut |_| {}).await);
+    assert!(told.contains("`souk migrate cutover`") && told.contains("finish --give-up"), "{told}");
+    assert!(matches!(target.holds().await.unwrap(), Holds::Nothing), "the target stays as it was");
+
+    // `souk migrate follow` begins between two runs.
+    keep(Keeper::Souk).await;
+    souk_move::load(&bed.departure("old"), &mut *target, &mut |_| {}).await.unwrap();
+    keep(Keeper::Source).await;
+    refusal(souk_move::load(&bed.departure("old"), &mut *target, &mut |_| {}).await);
+    target.close().await;
+
+    keep(Keeper::Souk).await;
+    bed.complete("old", "new").await;
+    assert_eq!(bed.contents("new").await, bed.contents("old").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

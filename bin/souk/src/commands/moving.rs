@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use souk_audit::{AuditConfig, AuditDeps, Report};
 use souk_move::{Departure, MoveError, Record, Stage};
-use souk_ports::{MoveTarget, PortError, RecentQuery, SystemClock, fault};
+use souk_ports::{Holds, MoveTarget, PortError, RecentQuery, SystemClock, fault};
 
 use crate::cli::{Backend, MoveArgs};
 use crate::commands::runtime;
@@ -41,7 +41,7 @@ async fn rehearse(settings: &Settings, to: Backend, teller: Teller) -> Result<()
     let (from, to) = Side::both(settings, to);
     let holds = to.look().await?;
     let (engines, departure) = from.leave().await?;
-    let counted = count(&departure).await;
+    let counted = count(&departure, &holds).await;
     let judged = match &counted {
         Ok((_, end)) => souk_move::look(&departure, end, holds).map_err(failure),
         Err(_) => Ok(None),
@@ -60,7 +60,8 @@ async fn rehearse(settings: &Settings, to: Backend, teller: Teller) -> Result<()
 }
 
 /// Counts rows, and asks where the log ends.
-async fn count(departure: &Departure) -> Result<(u64, Vec<u64>), Failure> {
+async fn count(departure: &Departure, holds: &Holds) -> Result<(u64, Vec<u64>), Failure> {
+    souk_move::keeps_its_own(departure).await.map_err(failure)?;
     let unreadable = |error: PortError| Failure::Unreachable(error.to_string());
     let (mut rows, mut after) = (0, None);
     loop {
@@ -69,8 +70,7 @@ async fn count(departure: &Departure) -> Result<(u64, Vec<u64>), Failure> {
         let Some(last) = page.last() else { break };
         after = Some(last.id);
     }
-    let bounds = departure.log.bounds().await.map_err(unreadable)?;
-    Ok((rows, bounds.iter().map(|bounds| bounds.next).collect()))
+    Ok((rows, souk_move::end(departure, holds).await.map_err(failure)?))
 }
 
 async fn go(settings: &Settings, to: Backend, mut teller: Teller) -> Result<(), Failure> {
@@ -91,10 +91,10 @@ async fn travel(
     departure: &Departure,
     teller: &mut Teller,
 ) -> Result<Outcome, Failure> {
+    souk_move::keeps_its_own(departure).await.map_err(failure)?;
     let mut target = to.arrive().await?;
-    let bounds = departure.log.bounds().await.map_err(|error| failure(error.into()))?;
-    let end: Vec<u64> = bounds.iter().map(|bounds| bounds.next).collect();
     let holds = target.holds().await.map_err(|error| failure(error.into()))?;
+    let end = souk_move::end(departure, &holds).await.map_err(failure)?;
     let begun = souk_move::look(departure, &end, holds).map_err(failure)?;
     if let Some(record) = begun.as_ref().filter(|record| record.stage == Stage::Done) {
         target.close().await;

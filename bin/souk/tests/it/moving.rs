@@ -46,6 +46,15 @@ fn a_shop_moves_to_the_servers_and_back_and_works_at_each_stop() {
     let back = shop.step("back", "embedded", &["--json"], &[]);
     assert_eq!(back.code, Some(0), "{back:?}");
     assert_eq!(back.json()["answers"], 2, "{back:?}");
+    // Each run takes the relay's place, which leaves marks in every partition.
+    let rehearsed = shop.step("back", "embedded", &["--dry-run"], &[]);
+    assert_eq!(rehearsed.code, Some(0), "{rehearsed:?}");
+    let again = shop.step("back", "embedded", &["--json"], &[]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!((&again.json()["ok"], &again.json()["already"]), (&json!(true), &json!(true)), "{again:?}");
+    let counted = shop.step("back", "embedded", &[], &[("SOUK_PLANTED_BUG", "move-counts-marks")]);
+    assert_eq!(counted.code, Some(2), "{counted:?}");
+    assert!(counted.stderr.contains("two shops now"), "{counted:?}");
     let up = shop.up("back");
     shop.is(&servers, &mut up.api(), &mut up.analytics());
     assert_eq!(shop.sell(&mut up.api(), "order-2"), more);
