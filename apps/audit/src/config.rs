@@ -18,10 +18,14 @@ pub struct AuditConfig {
     /// Bytes that are kept in memory before more goes to temporary files; buffers and pages come on top of it, some
     /// 20 MB.
     pub memory: usize,
+    /// How long the log may stand still while rows are ahead of it, before their events count as missing.
+    pub standstill: Duration,
 }
 
 impl Default for AuditConfig {
-    /// All events, seven days of recent ones; 32 MiB, with which a million events fit into few files.
+    /// All events, seven days of recent ones; 32 MiB, with which a million events fit into few files. A log that stands
+    /// still is waited for longer than a dead relay's lease (10 s) with what its successor does first, and than Kafka's
+    /// brokers take to elect another leader: only audits that find the log behind wait at all.
     fn default() -> Self {
         Self {
             client_id: "analytics-service".to_owned(),
@@ -29,6 +33,7 @@ impl Default for AuditConfig {
             recent_of_the_log: false,
             since: None,
             memory: 32 << 20,
+            standstill: Duration::from_secs(15),
         }
     }
 }

@@ -28,12 +28,13 @@ mod walk;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use object_store::ObjectStore;
 use souk_domain::Timestamp;
 use souk_ports::{Catalog, Clock, EventLog, EventStore, Offset, RecentQuery};
+use tokio::time::Instant;
 
 pub use crate::archive::{Opened, Rows, open as open_object};
 pub use crate::config::AuditConfig;
@@ -48,10 +49,6 @@ use crate::walk::Walk;
 
 /// Rows, items and recent events read at once.
 const PAGE: usize = 1_000;
-
-/// How long the log may stand still while rows are ahead of it, before their events count as missing: a relay
-/// that is behind moves many times a second.
-const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// Pause between two looks at a log that is behind its catalog.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -189,7 +186,7 @@ async fn survey(
         next: Vec::new(),
     };
     walk.archive_and_log().await?;
-    wait_for_the_log(&mut walk).await?;
+    wait_for_the_log(&mut walk, config.standstill).await?;
     let mut visit = walk.visit;
     visit.look_for_letters(&**log).await?;
     let Visit { products, recount, ids, mut report, .. } = visit;
@@ -203,8 +200,8 @@ async fn survey(
 }
 
 /// Where log and catalog are not one store, the last events may be on their way: they are waited for as long as the
-/// log moves.
-async fn wait_for_the_log(walk: &mut Walk<'_>) -> Result<()> {
+/// log moves, or has not stood still for `standstill`.
+async fn wait_for_the_log(walk: &mut Walk<'_>, standstill: Duration) -> Result<()> {
     loop {
         let mut ahead = walk.visit.products.ahead()?;
         if ahead.versions.is_empty() {
@@ -216,7 +213,7 @@ async fn wait_for_the_log(walk: &mut Walk<'_>) -> Result<()> {
         while walk.visit.ahead.as_ref().is_some_and(|ahead| !ahead.versions.is_empty()) {
             if walk.rest_of_log().await? {
                 moved = Instant::now();
-            } else if moved.elapsed() >= STANDSTILL {
+            } else if moved.elapsed() >= standstill {
                 return Ok(());
             } else {
                 tokio::time::sleep(PAUSE).await;

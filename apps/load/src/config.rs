@@ -18,10 +18,12 @@ pub struct LoadConfig {
     pub data: Option<PathBuf>,
     /// Base URL of api.
     pub api: String,
-    /// URL of the event stream; `None`: port 3001 on api's host.
+    /// URL of the event stream; `None`: where the api says that it serves everything, there; else beside it.
     pub stream: Option<String>,
-    /// Base URL of analytics; `None`: port 8080 on api's host.
+    /// Base URL of analytics; `None`: as for the stream.
     pub analytics: Option<String>,
+    /// Ports of notifications and analytics where they are beside the api.
+    pub ports: (u16, u16),
     /// Requests in flight at most, each on a connection of its own.
     pub concurrency: usize,
     /// Lines per second to send on a fixed schedule; `None`: as fast as answers come.
@@ -43,6 +45,7 @@ impl Default for LoadConfig {
             api: "http://localhost:3000".to_owned(),
             stream: None,
             analytics: None,
+            ports: (3001, 8080),
             concurrency: 64,
             rate: None,
             lines_per_request: MAX_LINES_PER_REQUEST,

@@ -85,7 +85,7 @@ pub(crate) struct Ledger {
     pub events: u64,
     /// How often the stream was resumed.
     pub resumed: u64,
-    /// The offsets that the stream delivered; `None` once an id did not tell which partition moved.
+    /// The offsets that the stream delivered; `None` once an id was no position, or one of another log.
     pub offsets: Option<Offsets>,
     /// Where the stream is.
     pub position: Option<Cursor>,
@@ -266,8 +266,8 @@ impl Ledger {
     }
 
     /// Turns what is missing, and what nobody acknowledged, into faults. Recent events count from `recent_from`,
-    /// the time of the oldest one held: what is older has left them and is the archive's.
-    pub fn settle(&mut self, recent_from: Option<Timestamp>) {
+    /// the time of the oldest one held: what is older has left them and is the archive's, if that was `archive_compared`.
+    pub fn settle(&mut self, recent_from: Option<Timestamp>, archive_compared: bool) {
         let accounts = std::mem::take(&mut self.accounts);
         for account in &accounts {
             let versions = (account.base..).zip(account.marks.iter().zip(&account.times));
@@ -288,6 +288,14 @@ impl Ledger {
                 let lost = wanted & !recent;
                 if lost != 0 && recent_from.is_none_or(|from| *time >= from) {
                     self.fault(FaultKind::LostInRecent, || place(lost));
+                } else if lost != 0 && !archive_compared {
+                    self.fault(FaultKind::NotProven, || {
+                        format!(
+                            "{}: not among the recent events, and the stream's ids did not tell how many rows the \
+                             archive has to have; `souk audit` compares every event with it",
+                            place(lost)
+                        )
+                    });
                 }
                 let unknown = (streamed | recent) & !wanted;
                 if unknown != 0 {

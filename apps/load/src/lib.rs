@@ -7,7 +7,7 @@
 //! - `shop` maps the transactions to products, lines and orders.
 //! - `schedule` lets many orders be in flight while the lines of one product keep their order.
 //! - `requests` writes what is sent, over `souk-client`.
-//! - `opening` and `replay` write; `stream` listens; `ledger` holds what was acknowledged and what was seen;
+//! - `targets` finds the services; `opening` and `replay` write; `stream` listens; `ledger` holds what was acknowledged and what was seen;
 //!   `prove` compares.
 
 mod config;
@@ -22,6 +22,7 @@ mod requests;
 mod schedule;
 mod shop;
 mod stream;
+mod targets;
 mod verdict;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use verdict::{Fault, FaultKind, Latency, ProofFigures, StreamFigures, Verdic
 use souk_client::{Client, Target};
 
 use ledger::{Ledger, SharedLedger};
+use targets::Targets;
 
 /// Replays the shop and proves the outcome.
 ///
@@ -69,11 +71,9 @@ pub async fn shop_is_empty(config: &LoadConfig) -> Result<bool, LoadError> {
 /// As for [`run`].
 pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdict, LoadError> {
     config.validate()?;
-    let targets = Targets::resolve(&config)?;
+    let mut targets = Targets::resolve(&config)?;
     let shop = Arc::new(Shop::read(config.data.as_deref(), config.lines_per_request)?);
-    for target in [&targets.api, &targets.analytics, &targets.stream] {
-        Client::new(target.clone(), config.patience).probe().await?;
-    }
+    targets.find(config.patience).await?;
 
     let ledger: SharedLedger = Arc::new(Ledger::new().into());
     let stream = stream::Reader::start(targets.stream.clone(), ledger.clone(), config.patience).await?;
@@ -98,7 +98,7 @@ pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdi
     progress.end();
 
     let mut ledger = ledger.lock().expect("no holder of the ledger panics");
-    ledger.settle(recent.judged_from());
+    ledger.settle(recent.judged_from(), archive.compared);
     Ok(Verdict {
         run,
         continued: opening.existing > 0,
@@ -126,6 +126,7 @@ pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdi
             recent_behind: recent.behind,
             archived_rows: archive.rows,
             archived_objects: archive.objects,
+            archive_compared: archive.compared,
         },
         total_seconds: started.elapsed().as_secs_f64(),
         proof_seconds: wrote.elapsed().as_secs_f64(),
@@ -136,24 +137,4 @@ pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdi
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 fn per_second(count: usize, seconds: f64) -> f64 {
     if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
-}
-
-/// Where the three services are.
-struct Targets {
-    api: Target,
-    stream: Target,
-    analytics: Target,
-}
-
-impl Targets {
-    fn resolve(config: &LoadConfig) -> Result<Self, LoadError> {
-        let api = Target::parse("api", &config.api)?;
-        let beside = |what, url: &Option<String>, port, path| match url {
-            Some(url) => Target::parse(what, url),
-            None => Ok(api.beside(what, port, path)),
-        };
-        let stream = beside("notifications", &config.stream, 3001, "/events/stream")?;
-        let analytics = beside("analytics", &config.analytics, 8080, "")?;
-        Ok(Self { api, stream, analytics })
-    }
 }

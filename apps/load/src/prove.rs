@@ -1,6 +1,7 @@
 //! Compares what was acknowledged with the recent events, the archive and the final stock.
 
-use std::collections::BTreeMap;
+mod archive;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,16 +9,16 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use souk_client::{Client, Target};
 use souk_domain::{EventType, Timestamp};
-use souk_events::Cursor;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::ledger::{SharedLedger, Source};
 use crate::opening::read;
-use crate::requests::{self, ProductAnswer};
-use crate::stream::Reader;
+use crate::requests::ProductAnswer;
 use crate::verdict::FaultKind;
 use crate::{LoadConfig, LoadError};
+
+pub(crate) use archive::{archive, flush_archive};
 
 /// Pause between looks at something that may still be on its way.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -133,157 +134,6 @@ pub(crate) async fn recent(
         }
         tokio::time::sleep(LOOK_AGAIN).await;
         ledger.lock().expect(POISONED).forget(Source::Recent);
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ArchiveObject {
-    rows: u64,
-    partition: usize,
-    first_offset: u64,
-    next_offset: u64,
-}
-
-/// Where the archive ends, by partition.
-pub(crate) type ArchiveEnds = BTreeMap<usize, u64>;
-
-/// Has everything archived that is committed; returns where the archive then ends.
-pub(crate) async fn flush_archive(
-    analytics: &mut Client,
-    stream_position: &Cursor,
-) -> Result<ArchiveEnds, LoadError> {
-    flush(analytics).await?;
-    let mut ends: ArchiveEnds = stream_position.next.iter().copied().enumerate().collect();
-    let mut archived = ArchiveEnds::new();
-    for object in list_archive(analytics).await? {
-        let end = archived.entry(object.partition).or_default();
-        *end = object.next_offset.max(*end);
-    }
-    ends.extend(archived);
-    Ok(ends)
-}
-
-async fn flush(analytics: &mut Client) -> Result<(), LoadError> {
-    let request = format!(
-        "POST {}/archive/flush HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n",
-        analytics.target().path,
-        analytics.target().authority
-    );
-    match analytics.send(request.as_bytes()).await?.status {
-        200 => Ok(()),
-        status => {
-            let reason = format!("{status} {}", requests::problem(analytics.body()));
-            Err(analytics.target().unexpected("POST /archive/flush", reason).into())
-        }
-    }
-}
-
-async fn list_archive(analytics: &mut Client) -> Result<Vec<ArchiveObject>, LoadError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Page {
-        items: Vec<ArchiveObject>,
-        next_cursor: Option<String>,
-    }
-    let (mut objects, mut after) = (Vec::new(), String::new());
-    loop {
-        analytics.get(&format!("/archive?limit={PAGE}{after}")).await?;
-        let page: Page = read(analytics, "GET /archive")?;
-        objects.extend(page.items);
-        match page.next_cursor {
-            Some(cursor) => after = format!("&cursor={cursor}"),
-            None => return Ok(objects),
-        }
-    }
-}
-
-/// What the archive holds of the run.
-pub(crate) struct Archived {
-    /// Rows.
-    pub rows: u64,
-    /// Objects.
-    pub objects: usize,
-}
-
-/// Compares the objects that the run made with what the stream delivered: a chain without a hole, with as many
-/// rows as there were events.
-pub(crate) async fn archive(
-    analytics: &mut Client,
-    before: &ArchiveEnds,
-    stream: &Reader,
-    settle: Duration,
-    ledger: &SharedLedger,
-) -> Result<Archived, LoadError> {
-    flush(analytics).await?;
-    let mut chains: BTreeMap<usize, Vec<ArchiveObject>> = BTreeMap::new();
-    let mut archived = Archived { rows: 0, objects: 0 };
-    for object in list_archive(analytics).await? {
-        if before.get(&object.partition).is_none_or(|end| object.next_offset > *end) {
-            archived.rows += object.rows;
-            archived.objects += 1;
-            chains.entry(object.partition).or_default().push(object);
-        }
-    }
-    for (partition, mut chain) in chains {
-        chain.sort_unstable_by_key(|object| object.first_offset);
-        let from = before.get(&partition).copied().unwrap_or(0);
-        let mut end = from;
-        for (number, object) in chain.iter().enumerate() {
-            // The first object of all begins at 0, where the log's first offset may be higher. One that overlaps
-            // those of before has more rows than were delivered.
-            let follows = object.first_offset == end || number == 0 && object.first_offset < end;
-            if !follows {
-                ledger.lock().expect(POISONED).fault(FaultKind::ArchiveChain, || {
-                    format!(
-                        "partition {partition}: an object begins at {}, the one before ends at {end}",
-                        object.first_offset
-                    )
-                });
-            }
-            end = object.next_offset;
-        }
-        let rows: u64 = chain.iter().map(|object| object.rows).sum();
-        compare_count(stream, partition, from, end, rows, settle).await?;
-    }
-    if archived.objects == 0 && ledger.lock().expect(POISONED).acknowledged() > 0 {
-        ledger
-            .lock()
-            .expect(POISONED)
-            .fault(FaultKind::ArchiveCount, || "nothing of the run was archived".to_owned());
-    }
-    Ok(archived)
-}
-
-/// Compares a chain's rows with the events that the stream delivered from the same offsets. Events of others may
-/// still be on their way, so that a difference has `settle` to vanish.
-async fn compare_count(
-    stream: &Reader,
-    partition: usize,
-    from: u64,
-    end: u64,
-    rows: u64,
-    settle: Duration,
-) -> Result<(), LoadError> {
-    let started = Instant::now();
-    loop {
-        stream.check()?;
-        {
-            let mut ledger = stream.ledger().lock().expect(POISONED);
-            // Without offsets in the ids there is nothing to compare with.
-            let Some(offsets) = &ledger.offsets else { return Ok(()) };
-            let delivered = offsets.count(partition, from, end);
-            if delivered == rows {
-                return Ok(());
-            }
-            if started.elapsed() > settle {
-                ledger.fault(FaultKind::ArchiveCount, || {
-                    format!("partition {partition}, offsets {from} to {end}: {rows} rows, {delivered} events in the stream")
-                });
-                return Ok(());
-            }
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

@@ -81,6 +81,12 @@ impl Reader {
         }
     }
 
+    /// Returns the next offset of each partition: what lies before was delivered.
+    pub fn reached(&self) -> Vec<u64> {
+        let ledger = self.ledger.lock().expect("no holder of the ledger panics");
+        ledger.position.as_ref().map_or_else(Vec::new, |position| position.next.clone())
+    }
+
     /// Fails when the stream was lost for good.
     pub fn check(&self) -> Result<(), LoadError> {
         self.failed.lock().expect("nobody panics here").take().map_or(Ok(()), Err)
@@ -151,7 +157,7 @@ fn take_frame(frame: &Frame<'_>, ledger: &mut Ledger) {
                 return;
             };
             let known = ledger.observe(Source::Stream, product, version, kind);
-            let first = move_to(ledger, id);
+            let first = move_to(ledger, product, id);
             if !known && !first {
                 ledger.fault(FaultKind::DoubledInStream, shown);
             }
@@ -163,24 +169,21 @@ fn take_frame(frame: &Frame<'_>, ledger: &mut Ledger) {
 }
 
 /// Moves the ledger's position to an event's id and marks the event's offset; tells whether it is the first time.
-fn move_to(ledger: &mut Ledger, id: Option<&str>) -> bool {
+fn move_to(ledger: &mut Ledger, product: Uuid, id: Option<&str>) -> bool {
     let Some(next) = id.and_then(|id| id.parse::<Cursor>().ok()) else {
         ledger.offsets = None;
         return true;
     };
     let before = ledger.position.replace(next.clone());
     let (Some(before), Some(offsets)) = (before, &mut ledger.offsets) else { return true };
-    let mut moved = (0..next.next.len()).filter(|p| before.next.get(*p) != Some(&next.next[*p]));
-    match (moved.next(), moved.next()) {
-        _ if before.log != next.log => ledger.offsets = None,
-        (Some(partition), None) => {
-            return offsets.mark(partition, next.next[partition].saturating_sub(1));
-        }
-        (None, _) => return false,
-        // Several partitions moved with one event: its own is not told.
-        (Some(_), Some(_)) => ledger.offsets = None,
+    if before.log != next.log {
+        ledger.offsets = None;
+        return true;
     }
-    true
+    // A partition that an id does not have yet is at 0.
+    let was = |partition: usize| before.next.get(partition).copied().unwrap_or(0);
+    let moved = next.next.iter().copied().enumerate().filter(|(partition, next)| was(*partition) != *next);
+    offsets.take(product, moved.map(|(partition, next)| (partition, next.saturating_sub(1))))
 }
 
 /// Reads product, version and type of an event.

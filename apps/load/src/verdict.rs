@@ -112,12 +112,14 @@ pub struct ProofFigures {
     pub recent_events: usize,
     /// Whether recent events go back to the beginning of the run.
     pub recent_covers_all: bool,
-    /// How many analytics had not come to yet when the run ended: in the archive they are all the same.
+    /// How many analytics had not come to yet when the run ended: that they are there is the archive's to prove.
     pub recent_behind: usize,
     /// Rows in the archived objects that the run made.
     pub archived_rows: u64,
     /// Those objects.
     pub archived_objects: usize,
+    /// Whether the rows were compared with the stream's events; its ids may not tell where each of them is.
+    pub archive_compared: bool,
 }
 
 impl ProofFigures {
@@ -126,7 +128,10 @@ impl ProofFigures {
         match (self.recent_behind, self.recent_covers_all) {
             (0, true) => String::new(),
             (0, false) => " (which do not go back to the beginning)".to_owned(),
-            (behind, _) => format!(" ({behind} more are on their way, and archived)"),
+            (behind, _) if self.archive_compared => {
+                format!(" ({behind} more are on their way, and archived)")
+            }
+            (behind, _) => format!(" ({behind} more are on their way)"),
         }
     }
 }
@@ -155,6 +160,8 @@ pub enum FaultKind {
     LostInRecent,
     /// In the recent events more than once.
     DoubledInRecent,
+    /// Not in the recent events, and there was nothing to compare the archive with.
+    NotProven,
     /// The archived objects do not follow each other.
     ArchiveChain,
     /// The archive holds more or fewer events than the log.
@@ -239,13 +246,14 @@ impl fmt::Display for Verdict {
         )?;
         writeln!(
             f,
-            "compared     {} writes and {} crossings: {} in recent events{}, {} rows in {} archived objects",
+            "compared     {} writes and {} crossings: {} in recent events{}, {} rows in {} archived objects{}",
             self.proof.writes_acknowledged,
             self.proof.crossings_expected,
             self.proof.recent_events,
             self.proof.about_recent(),
             self.proof.archived_rows,
-            self.proof.archived_objects
+            self.proof.archived_objects,
+            if self.proof.archive_compared { "" } else { " (not compared: the stream's ids did not tell)" }
         )?;
         if self.holds() {
             write!(f, "verdict      nothing lost, nothing doubled, stock right to the unit")

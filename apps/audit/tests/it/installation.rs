@@ -22,9 +22,15 @@ use tower::ServiceExt as _;
 /// Rows of an archived object: few, so that there are several.
 const ROWS: usize = 50;
 
-/// How these installations are audited: with little memory, so that temporary files are part of it.
+/// How these installations are audited: with little memory, so that temporary files are part of it; and with little
+/// patience, since no relay is on its way to a log that is the catalog's own.
 pub fn config() -> AuditConfig {
-    AuditConfig { recent_of_the_log: true, memory: 64 << 10, ..AuditConfig::default() }
+    AuditConfig {
+        recent_of_the_log: true,
+        memory: 64 << 10,
+        standstill: std::time::Duration::from_secs(1),
+        ..AuditConfig::default()
+    }
 }
 
 /// What an audit reads of a store.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use souk_audit::{Check, audit};
+use souk_audit::{AuditConfig, Check, audit};
 use souk_conformance::make;
 use souk_domain::ProductId;
 use souk_ports::IdGenerator as _;
@@ -60,6 +60,40 @@ async fn events_that_the_relay_has_not_published_yet_are_waited_for() {
     relay.await.unwrap();
     assert!(report.ok, "{report}");
     assert_eq!(report.products + report.deleted_products, 80);
+}
+
+/// The clock stands, and jumps to the next thing that is waited for.
+#[tokio::test(start_paused = true)]
+async fn events_that_wait_for_another_relay_to_lead_are_waited_for() {
+    // The lease of one that died (10 s), and what the next one does before it publishes.
+    const CHANGE: Duration = Duration::from_secs(12);
+    let world = Arc::new(World::new(3));
+    world.trade(40);
+    world.relay(5);
+    world.trade(40);
+    let relay = {
+        let world = world.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(CHANGE).await;
+            world.relay(5);
+        })
+    };
+    let config = AuditConfig { standstill: AuditConfig::default().standstill, ..world.config() };
+    let report = audit(&world.deps(), &config, |_| {}).await.unwrap();
+    assert!(report.ok, "{report}");
+    assert_eq!(report.products + report.deleted_products, 80);
+    relay.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_no_relay_publishes_are_missed_by_default_too() {
+    let world = World::new(3);
+    world.trade(40);
+    world.relay(5);
+    world.execute(&make::create(ProductId(world.ids.next_id()), "never told", 10));
+    let config = AuditConfig { standstill: AuditConfig::default().standstill, ..world.config() };
+    let report = audit(&world.deps(), &config, |_| {}).await.unwrap();
+    assert_eq!((report.differences_of(Check::Catalog), report.differences_total), (1, 1), "{report}");
 }
 
 #[tokio::test]

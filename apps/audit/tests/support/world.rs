@@ -58,8 +58,14 @@ impl World {
         }
     }
 
+    /// Audits it with little memory, and with little patience for a relay that only this process can be.
     pub fn config(&self) -> AuditConfig {
-        AuditConfig { client_id: CLIENT_ID.to_owned(), memory: 64 << 10, ..AuditConfig::default() }
+        AuditConfig {
+            client_id: CLIENT_ID.to_owned(),
+            memory: 64 << 10,
+            standstill: std::time::Duration::from_secs(1),
+            ..AuditConfig::default()
+        }
     }
 
     /// Carries out a command; its events wait for the relay.

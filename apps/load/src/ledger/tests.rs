@@ -39,7 +39,7 @@ fn faults(mut ledger: Ledger, events: &[(u64, EventType)]) -> Vec<(FaultKind, u6
             ledger.observe(source, Uuid::from_u128(7), *version, *kind);
         }
     }
-    ledger.settle(None);
+    ledger.settle(None, true);
     ledger.take_faults().into_iter().map(|fault| (fault.kind, fault.count)).collect()
 }
 
@@ -131,8 +131,12 @@ fn what_has_left_the_recent_events_is_not_lost_there() {
     for (version, kind) in events.iter().filter(|(version, _)| *version >= 3) {
         ledger.observe(Source::Recent, Uuid::from_u128(7), *version, *kind);
     }
-    ledger.settle(Some(Timestamp::from_millis(1_003)));
+    ledger.settle(Some(Timestamp::from_millis(1_003)), true);
     assert!(ledger.take_faults().is_empty());
+    ledger.settle(Some(Timestamp::from_millis(1_003)), false);
+    let faults = ledger.take_faults();
+    assert_eq!((faults.len(), faults[0].kind, faults[0].count), (1, FaultKind::NotProven, 2));
+    assert!(faults[0].examples[0].contains("souk audit"), "it says what to do: {faults:?}");
 }
 
 #[test]

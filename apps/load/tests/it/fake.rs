@@ -1,4 +1,7 @@
-//! The three services in one, in memory: as much of the interface as a run uses, and faults on request.
+//! The three services in one, in memory: as much of the interface as a run uses, and faults on request. Events are in
+//! one order; a product's are all in one of two partitions. `store` is what is kept.
+
+mod store;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +13,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
-use souk_events::{Cursor, LogId};
+use souk_events::Cursor;
 use souk_load::LoadConfig;
 use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
+
+use store::{Store, id_of, now};
 
 /// What goes wrong; `n` counts events or requests from 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,21 +53,43 @@ pub enum Misbehaviour {
     ForgetKeys(usize),
 }
 
+/// Offsets that hold no event, as Kafka's transactions leave them: ids and objects pass them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Markers {
+    #[default]
+    None,
+    /// One in each partition behind the event at this offset: the id of the next event moves both.
+    After(usize),
+    /// One in each partition behind every event: every id moves both.
+    Everywhere,
+}
+
+/// What the archive never takes in, however often it is asked to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lacks {
+    #[default]
+    Nothing,
+    /// All of this partition.
+    Partition(usize),
+    /// The last event of each partition.
+    Ends,
+    /// A row of the last object.
+    Row,
+}
+
+/// How the log is laid out, and what is archived of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Layout {
+    pub markers: Markers,
+    pub lacks: Lacks,
+}
+
 pub struct Fake {
     misbehaviour: Misbehaviour,
+    layout: Layout,
     state: Mutex<Store>,
     /// How many events there are.
     log: watch::Sender<usize>,
-}
-
-#[derive(Default)]
-struct Store {
-    products: HashMap<Uuid, Value>,
-    skus: HashMap<String, Uuid>,
-    answers: HashMap<String, (u16, Value)>,
-    events: Vec<String>,
-    archived: Vec<(usize, usize)>,
-    writes: usize,
 }
 
 type Shared = Arc<Fake>;
@@ -70,10 +97,16 @@ type Shared = Arc<Fake>;
 impl Fake {
     /// Starts one; returns the settings of a run against it.
     pub async fn start(misbehaviour: Misbehaviour) -> LoadConfig {
+        Self::start_with(misbehaviour, Layout::default()).await
+    }
+
+    /// As [`Fake::start`], with a log and an archive of its own.
+    pub async fn start_with(misbehaviour: Misbehaviour, layout: Layout) -> LoadConfig {
         let fake: Shared =
-            Arc::new(Self { misbehaviour, state: Mutex::default(), log: watch::Sender::new(0) });
+            Arc::new(Self { misbehaviour, layout, state: Mutex::default(), log: watch::Sender::new(0) });
         let router = Router::new()
             .route("/readyz", get(|| async {}))
+            .route("/health", get(|| async { json!({"status": "ok", "service": "souk"}).to_string() }))
             .route("/products", post(create))
             .route("/products/{id}", get(read))
             .route("/products/{id}/stock-adjustments", post(adjust))
@@ -134,47 +167,6 @@ impl Fake {
         }
         (status, body.to_string()).into_response()
     }
-}
-
-impl Store {
-    fn publish(&mut self, kind: &str, product: &Value) {
-        let event = json!({
-            "specversion": "1.0", "id": Uuid::nil(), "source": "/souk/api", "type": kind,
-            "subject": product["id"], "time": product["updatedAt"], "datacontenttype": "application/json",
-            "sellerid": product["sellerId"], "data": {"version": product["version"], "product": product}
-        });
-        self.events.push(event.to_string());
-    }
-
-    fn adjust(&mut self, id: Uuid, delta: i64) -> Result<Value, (StatusCode, Value)> {
-        let Some(mut product) = self.products.get(&id).cloned() else {
-            return Err((StatusCode::NOT_FOUND, json!({"code": "not-found", "detail": "no such product"})));
-        };
-        let (stock, low) = (product["stock"].as_i64().unwrap(), product["lowStock"].as_bool().unwrap());
-        if stock + delta < 0 {
-            return Err((
-                StatusCode::CONFLICT,
-                json!({"code": "insufficient-stock", "detail": "too few", "stock": stock}),
-            ));
-        }
-        product["stock"] = json!(stock + delta);
-        product["version"] = json!(product["version"].as_u64().unwrap() + 1);
-        product["lowStock"] = json!(stock + delta < 5);
-        product["updatedAt"] = json!(now(self.events.len()));
-        self.products.insert(id, product.clone());
-        self.publish("ProductUpdated", &product);
-        match (low, stock + delta < 5) {
-            (false, true) => self.publish("LowStockWarning", &product),
-            (true, false) => self.publish("StockReplenished", &product),
-            _ => {}
-        }
-        Ok(json!({"product": product, "previousStock": stock}))
-    }
-}
-
-/// A clock that moves with the log.
-fn now(events: usize) -> String {
-    souk_domain::Timestamp::from_millis(1_795_370_400_000 + i64::try_from(events).unwrap()).to_string()
 }
 
 async fn create(State(fake): State<Shared>, headers: HeaderMap, body: String) -> Response {
@@ -239,16 +231,16 @@ async fn order(State(fake): State<Shared>, headers: HeaderMap, body: String) -> 
     .await
 }
 
-fn id_of(next: usize) -> String {
-    Cursor { log: LogId(1), next: vec![next as u64] }.to_string()
-}
-
 async fn stream(State(fake): State<Shared>, headers: HeaderMap) -> Response {
     let from = match headers.get("last-event-id") {
-        Some(id) => id.to_str().unwrap().parse::<Cursor>().unwrap().next[0] as usize,
+        Some(id) => {
+            let cursor: Cursor = id.to_str().unwrap().parse().unwrap();
+            fake.state.lock().await.event_at(&cursor.next, fake.layout.markers)
+        }
         None => fake.state.lock().await.events.len(),
     };
-    let hello = format!("retry: 1\n\nid: {}\nevent: ready\ndata: {{}}\n\n", id_of(from));
+    let position = fake.state.lock().await.position(from, fake.layout.markers);
+    let hello = format!("retry: 1\n\nid: {}\nevent: ready\ndata: {{}}\n\n", id_of(position));
     let log = fake.log.subscribe();
     let frames = futures_util::stream::unfold((fake, log, from, Some(hello)), |state| async move {
         let (fake, mut log, at, hello) = state;
@@ -256,13 +248,16 @@ async fn stream(State(fake): State<Shared>, headers: HeaderMap) -> Response {
             return Some((Ok::<_, std::io::Error>(hello), (fake, log, at, None)));
         }
         log.wait_for(|events| *events > at).await.ok()?;
-        let event = fake.state.lock().await.events[at].clone();
-        let frame = format!("id: {}\ndata: {event}\n\n", id_of(at + 1));
+        let (event, before, after) = {
+            let (store, markers) = (fake.state.lock().await, fake.layout.markers);
+            (store.events[at].clone(), store.position(at, markers), store.position(at + 1, markers))
+        };
+        let frame = format!("id: {}\ndata: {event}\n\n", id_of(after));
         let frame = match fake.misbehaviour {
             Misbehaviour::LoseInStream(n) if n == at => ": nothing\n\n".to_owned(),
             Misbehaviour::DoubleInStream(n) if n == at => format!("{frame}{frame}"),
             Misbehaviour::Gap(n) if n == at => {
-                format!("event: gap\ndata: {{}}\nid: {}\n\n{frame}", id_of(at))
+                format!("event: gap\ndata: {{}}\nid: {}\n\n{frame}", id_of(before))
             }
             Misbehaviour::CutStream(n) if at % n == n - 1 && at > 0 && log.has_changed().is_ok() => {
                 // Half a frame, then the end; the reader comes back for the whole of it, once.
@@ -317,26 +312,25 @@ async fn progress(State(fake): State<Shared>) -> Response {
 async fn archive(State(fake): State<Shared>) -> Response {
     let store = fake.state.lock().await;
     let last = store.archived.len().saturating_sub(1);
-    let item = |(index, (first, next)): (usize, &(usize, usize))| {
-        let (mut first, mut rows) = (*first, next - first);
+    let item = |(index, object): (usize, &store::Object)| {
+        let (mut first, mut rows) = (object.first, object.rows);
         if index == last && rows > 1 {
             match fake.misbehaviour {
+                _ if fake.layout.lacks == Lacks::Row => rows -= 1,
                 Misbehaviour::LoseInArchive => rows -= 1,
                 Misbehaviour::BreakArchiveChain => first += 1,
                 _ => {}
             }
         }
-        json!({"key": "k", "rows": rows, "partition": 0, "firstOffset": first, "nextOffset": next})
+        json!({
+            "key": "k", "rows": rows, "partition": object.partition, "firstOffset": first, "nextOffset": object.next
+        })
     };
     let items: Vec<Value> = store.archived.iter().enumerate().map(item).collect();
     json!({"items": items, "nextCursor": null}).to_string().into_response()
 }
 
 async fn flush(State(fake): State<Shared>) -> Response {
-    let mut store = fake.state.lock().await;
-    let (first, next) = (store.archived.last().map_or(0, |(_, next)| *next), store.events.len());
-    if next > first {
-        store.archived.push((first, next));
-    }
+    fake.state.lock().await.flush(fake.layout);
     "{}".into_response()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use souk_load::{FaultKind, LoadConfig, LoadError, Verdict, run};
 
-use crate::fake::{Fake, Misbehaviour};
+use crate::fake::{Fake, Lacks, Layout, Markers, Misbehaviour};
 
 /// A small shop of 12 products and 60 invoices, with returns and crossings.
 fn transactions(folder: &tempfile::TempDir) -> PathBuf {
@@ -27,6 +27,15 @@ async fn outcome(misbehaviour: Misbehaviour, change: impl FnOnce(&mut LoadConfig
     let mut config = LoadConfig { data: Some(transactions(&folder)), ..Fake::start(misbehaviour).await };
     change(&mut config);
     run(config).await.unwrap()
+}
+
+/// Runs while the last recent events are on their way, so that the archive has to stand in for them.
+async fn outcome_with_trailing(layout: Layout) -> Verdict {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::start_with(Misbehaviour::TrailInRecent(50), layout).await;
+    let verdict = run(LoadConfig { data: Some(transactions(&folder)), ..fake }).await.unwrap();
+    assert!(verdict.proof.recent_behind > 0, "{verdict}");
+    verdict
 }
 
 fn kinds(verdict: &Verdict) -> Vec<FaultKind> {
@@ -115,6 +124,50 @@ async fn recent_events_that_are_on_their_way_are_not_lost() {
     let verdict = outcome(Misbehaviour::TrailInRecent(50), shorter).await;
     assert!(verdict.holds() && verdict.proof.recent_behind > 0, "{verdict}");
     assert!(verdict.to_string().contains("more are on their way, and archived"), "{verdict}");
+}
+
+#[tokio::test]
+async fn what_trails_in_recent_events_and_is_not_archived_either_is_missed() {
+    for layout in [
+        Layout { lacks: Lacks::Partition(1), ..Layout::default() },
+        Layout { lacks: Lacks::Ends, ..Layout::default() },
+        Layout { lacks: Lacks::Row, markers: Markers::After(60) },
+    ] {
+        let verdict = outcome_with_trailing(layout).await;
+        assert_eq!(kinds(&verdict), [FaultKind::ArchiveCount], "{layout:?}: {verdict}");
+    }
+}
+
+#[tokio::test]
+async fn ids_that_move_several_partitions_at_once_are_told_apart() {
+    // The event behind the markers is of a product that is known by then, or that later ones tell of.
+    for event in [0, 1, 2, 60] {
+        let layout = Layout { markers: Markers::After(event), ..Layout::default() };
+        let verdict = outcome_with_trailing(layout).await;
+        assert!(verdict.holds() && verdict.proof.archive_compared, "after event {event}: {verdict}");
+    }
+}
+
+#[tokio::test]
+async fn what_neither_recent_events_nor_the_archive_can_show_is_not_proven() {
+    let layout = Layout { markers: Markers::Everywhere, ..Layout::default() };
+    let verdict = outcome_with_trailing(layout).await;
+    assert_eq!(kinds(&verdict), [FaultKind::NotProven], "{verdict}");
+    assert!(verdict.to_string().contains("souk audit"), "it says what to do: {verdict}");
+
+    // Where recent events have everything, the archive is not needed.
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::start_with(Misbehaviour::None, layout).await;
+    let verdict = run(LoadConfig { data: Some(transactions(&folder)), ..fake }).await.unwrap();
+    assert!(verdict.holds() && !verdict.proof.archive_compared, "{verdict}");
+    assert!(verdict.to_string().contains("not compared"), "{verdict}");
+}
+
+#[tokio::test]
+async fn an_api_that_serves_everything_is_all_that_has_to_be_named() {
+    let verdict =
+        outcome(Misbehaviour::None, |config| (config.stream, config.analytics) = (None, None)).await;
+    assert!(verdict.holds(), "{verdict}");
 }
 
 #[tokio::test]

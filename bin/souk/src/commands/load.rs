@@ -35,17 +35,20 @@ pub fn run(args: LoadArgs) -> Result<(), Failure> {
 }
 
 fn config(args: &LoadArgs, settings: &Settings) -> LoadConfig {
-    let given = |name: &str| settings.resolved[name].shown.is_some();
-    // Where only the api is named, the others are beside it; where nothing is, they are here, at the ports set.
-    let beside = |name: &str, url: &String| (given(name) || !given("API_URL")).then(|| url.clone());
-    LoadConfig {
+    let given = |name: &str, url: &String| settings.resolved[name].shown.is_some().then(|| url.clone());
+    let config = LoadConfig {
         data: args.data.clone(),
         api: settings.api_url.clone(),
-        stream: beside("SSE_URL", &settings.sse_url),
-        analytics: beside("ANALYTICS_URL", &settings.analytics_url),
+        stream: given("SSE_URL", &settings.sse_url),
+        analytics: given("ANALYTICS_URL", &settings.analytics_url),
         concurrency: args.concurrency.into(),
         rate: args.rate.map(f64::from),
         progress: std::io::stderr().is_terminal(),
         ..LoadConfig::default()
+    };
+    match given("API_URL", &settings.api_url) {
+        Some(_) => config,
+        // Nothing is named: they are here, at the ports set.
+        None => LoadConfig { ports: (settings.notifications_port, settings.health_port), ..config },
     }
 }

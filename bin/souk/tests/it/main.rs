@@ -12,7 +12,7 @@
 //! - `up`: the guide's own commands, readiness, drain, restart, a second `up`, an audit beside it.
 //! - `buyers`: many want the last unit; `full_disk`: the catalog's file may not grow any more.
 //! - `revenue`: the sample's figures by the hour, computed from its file alone.
-//! - `verify`: every step of it, on every kind of installation.
+//! - `load`: it finds what it is told of; `verify`: every step of it, on every kind of installation.
 //!
 //! Starting and talking is in `support`.
 
@@ -23,6 +23,7 @@ mod docs;
 mod doctor;
 mod full_disk;
 mod help;
+mod load;
 mod migrate;
 mod monolith;
 mod moving;
