@@ -21,6 +21,8 @@ pub struct AnalyticsConfig {
     pub archive_max_rows: usize,
     /// How long `POST /archive/flush` waits.
     pub flush_timeout: Duration,
+    /// How long it waits before it asks where the log ends; 0 where what is committed is in the log at once.
+    pub settle_time: Duration,
     /// How long recent events are kept.
     pub recent_retention: Duration,
 }
@@ -39,6 +41,7 @@ impl Default for AnalyticsConfig {
             archive_max_bytes: 40 << 20,
             archive_max_rows: 1_000_000,
             flush_timeout: Duration::from_secs(30),
+            settle_time: Duration::ZERO,
             recent_retention: Duration::from_secs(7 * 86_400),
         }
     }
@@ -53,6 +56,9 @@ impl AnalyticsConfig {
             flush_interval: Duration::from_millis(500),
             flush_events: 32_768,
             commit_interval: Duration::from_millis(500),
+            // A relay that has nothing to do looks for events of other processes every 100 ms: as long again to publish
+            // them. One that is behind is not waited for.
+            settle_time: Duration::from_millis(200),
             ..Self::default()
         }
     }

@@ -22,7 +22,7 @@ pub(crate) async fn adjust_stock(
     let body = read_json(&parts.headers, body).await?;
     let id = request::product_id(id)?;
     request::no_query(&parts)?;
-    let precondition = etag::if_match(&parts.headers)?;
+    let precondition = etag::of_change(&parts.headers)?;
     let idempotency = idempotency::of(&parts, &body, answer::adjusted)?;
     let adjustment = fields::adjustment(&body, shared.clock.now())?;
     let commands = vec![Command::AdjustStock { id, precondition, adjustment }];

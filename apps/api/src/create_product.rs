@@ -19,7 +19,7 @@ pub(crate) async fn create_product(
     let (parts, body) = request.into_parts();
     let body = read_json(&parts.headers, body).await?;
     request::no_query(&parts)?;
-    request::no_if_match(&parts.headers, "a product that is yet to be created has no version")?;
+    request::no_condition(&parts.headers, "a product that is yet to be created has no version")?;
     let idempotency = idempotency::of(&parts, &body, answer::created)?;
     let (seller_id, fields) = fields::new_product(&body, request::seller(&parts.headers)?)?;
     let new = NewProduct { id: ProductId(shared.ids.next_id()), seller_id, fields };

@@ -22,7 +22,7 @@ pub(crate) async fn delete_product(
     drain(&parts.headers, body).await;
     let id = request::product_id(id)?;
     request::no_query(&parts)?;
-    let precondition = etag::if_match(&parts.headers)?;
+    let precondition = etag::of_change(&parts.headers)?;
     shared.change(Command::Delete { id, precondition }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

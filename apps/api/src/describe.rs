@@ -247,7 +247,7 @@ pub(crate) fn id() -> Parameter {
 
 /// The condition of a change.
 pub(crate) fn if_match() -> Parameter {
-    let about = "The ETag of the version that the change was made for, or several, or *: else 412.";
+    let about = "The ETag of the version that the change was made for, or several, or *: else 412. If-None-Match is refused with 400.";
     Parameter::header("If-Match", tags(about), "\"1\"")
 }
 

@@ -3,6 +3,9 @@
 use http::{HeaderMap, HeaderName, header};
 use souk_domain::{Precondition, Version};
 use souk_http::{Code, Problem};
+use souk_ports::fault;
+
+use crate::request;
 
 /// What [`tags`] takes, for contracts: `*`, or tags in quotes with commas between. A recipient has to take empty elements,
 /// and so an empty list (RFC 9110, section 5.6.1.2).
@@ -14,8 +17,21 @@ pub(crate) fn of(version: Version) -> String {
     format!("\"{version}\"")
 }
 
+/// Reads the condition of a change, which `If-Match` alone can state: a write whose `If-None-Match` is false must not be
+/// carried out (RFC 9110, section 13.1.2), and no unit of work knows that condition.
+///
+/// # Errors
+/// `malformed-request` when `If-None-Match` is there, or `If-Match` holds no tags.
+pub(crate) fn of_change(headers: &HeaderMap) -> Result<Precondition, Problem> {
+    if !fault::planted("change-despite-if-none-match") {
+        let instead = "it is for reads; name the version that a change was made for with If-Match";
+        request::without(headers, "If-None-Match", instead)?;
+    }
+    if_match(headers)
+}
+
 /// Reads `If-Match`: strong comparison, so a weak tag matches nothing.
-pub(crate) fn if_match(headers: &HeaderMap) -> Result<Precondition, Problem> {
+fn if_match(headers: &HeaderMap) -> Result<Precondition, Problem> {
     Ok(match tags(headers, header::IF_MATCH)? {
         None | Some(Tags::Any) => Precondition::None,
         Some(Tags::OneOf(tags)) => {

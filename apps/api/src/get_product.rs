@@ -22,8 +22,7 @@ pub(crate) async fn get_product(
     let (parts, _) = request.into_parts();
     let id = request::product_id(id)?;
     request::no_query(&parts)?;
-    let product = shared.catalog.product(id).await.map_err(|error| refusal::of_read(error, false))?;
-    let product = product.ok_or_else(|| refusal::no_such_product(id))?;
+    let product = shared.catalog.product(id).await?.ok_or_else(|| refusal::no_such_product(id))?;
     let etag = Some(etag::of(product.version));
     if !etag::none_match_names(&parts.headers, product.version)? {
         return Ok(answer::respond(Answer {

@@ -15,7 +15,7 @@ use souk_http::openapi::{Operation, Parameter};
 use souk_http::{Code, Params, Problem, openapi};
 use souk_ports::{Answer, ProductQuery, ProductSort};
 
-use crate::{Shared, answer, describe, refusal};
+use crate::{Shared, answer, describe};
 
 const FILTERS: [&str; 7] = ["sellerId", "category", "sku", "q", "lowStock", "sort", "limit"];
 const PARAMS: [&str; 8] = ["sellerId", "category", "sku", "q", "lowStock", "sort", "limit", "cursor"];
@@ -46,7 +46,7 @@ pub(crate) async fn list_products(
     let params = Params::parse(request.uri().query(), &PARAMS)?;
     let query = query(&params)?;
     let page = shared.catalog.products(&query).await;
-    let page = page.map_err(|error| refusal::of_read(error, query.cursor.is_some()))?;
+    let page = page.map_err(|error| Problem::of_page(error, query.cursor.is_some()))?;
     let body = answer::json(&Page { items: &page.items, next_cursor: page.next.as_deref() });
     let mut response = answer::respond(Answer { status: 200, etag: None, location: None, body });
     if let Some(cursor) = page.next {

@@ -25,7 +25,7 @@ pub(crate) async fn patch_product(
     let body = read_json(&parts.headers, body).await?;
     let id = request::product_id(id)?;
     request::no_query(&parts)?;
-    let precondition = etag::if_match(&parts.headers)?;
+    let precondition = etag::of_change(&parts.headers)?;
     let seller_id = request::seller(&parts.headers)?;
     let (patch, asserted) = match fields::patch(&body, seller_id) {
         Ok(change) => change,

@@ -19,7 +19,7 @@ pub(crate) async fn place_order(
     let (parts, body) = request.into_parts();
     let body = read_json(&parts.headers, body).await?;
     request::no_query(&parts)?;
-    request::no_if_match(&parts.headers, "an order has several products; give changeFrom in its lines")?;
+    request::no_condition(&parts.headers, "an order has several products; give changeFrom in its lines")?;
     let idempotency = idempotency::of(&parts, &body, answer::ordered)?;
     let lines = fields::order(&body, shared.clock.now())?;
     let command =

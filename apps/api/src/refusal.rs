@@ -3,7 +3,7 @@
 use serde_json::Value;
 use souk_domain::{ProductId, Rejection, Stock};
 use souk_http::{Code, FaultCode, FieldError, Problem};
-use souk_ports::{ErrorKind, ExecuteError, PortError, Refusal};
+use souk_ports::{ErrorKind, ExecuteError, Refusal};
 
 use crate::fields;
 
@@ -71,14 +71,6 @@ fn outcome_unknown(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -
          it took effect",
     )
     .caused_by(cause)
-}
-
-/// Returns the problem of a read; what cannot be read although nobody gave a cursor is our fault.
-pub(crate) fn of_read(error: PortError, gave_cursor: bool) -> Problem {
-    if error.kind() == ErrorKind::InvalidData && !gave_cursor {
-        return Problem::internal(error);
-    }
-    error.into()
 }
 
 /// Returns the problem of a product that is not there.

@@ -22,7 +22,7 @@ pub(crate) async fn replace_product(
     let body = read_json(&parts.headers, body).await?;
     let id = request::product_id(id)?;
     request::no_query(&parts)?;
-    let precondition = etag::if_match(&parts.headers)?;
+    let precondition = etag::of_change(&parts.headers)?;
     let seller_id = request::seller(&parts.headers)?;
     let (replacement, asserted) = match fields::replacement(&body, seller_id) {
         Ok(change) => change,

@@ -42,13 +42,16 @@ pub(crate) fn no_query(parts: &Parts) -> Result<(), Problem> {
     }
 }
 
-/// Refuses `If-Match` where there is no single product that it could be about.
-pub(crate) fn no_if_match(headers: &HeaderMap, instead: &str) -> Result<(), Problem> {
-    if headers.contains_key(http::header::IF_MATCH) {
-        return Err(Problem::new(
-            Code::MalformedRequest,
-            format!("If-Match is not possible here: {instead}"),
-        ));
+/// Refuses conditions where there is no single product that they could be about.
+pub(crate) fn no_condition(headers: &HeaderMap, instead: &str) -> Result<(), Problem> {
+    without(headers, "If-Match", instead)?;
+    without(headers, "If-None-Match", instead)
+}
+
+/// Refuses a header that is not honoured here: who sends it must not believe that it was.
+pub(crate) fn without(headers: &HeaderMap, name: &'static str, instead: &str) -> Result<(), Problem> {
+    if headers.contains_key(name) {
+        return Err(Problem::new(Code::MalformedRequest, format!("{name} is not possible here: {instead}")));
     }
     Ok(())
 }

@@ -78,23 +78,43 @@ impl Cors {
     }
 }
 
-/// Reads `scheme://host[:port]`, the form in which browsers send an origin.
+/// Reads `scheme://host[:port]` and returns it as browsers send it: origins are compared byte for byte, and theirs are in
+/// lower case and without the port that the scheme has anyway (Fetch, 3.2; URL, 4.4).
 fn parse_origin(text: &str) -> Result<HeaderValue, String> {
-    let origin = text.parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.authority().is_some_and(|authority| {
-                !authority.as_str().contains('@')
-                    && text.len()
-                        == uri.scheme_str().map_or(0, str::len) + "://".len() + authority.as_str().len()
-            })
-    });
-    match (origin, HeaderValue::from_str(text)) {
-        (Some(_), Ok(value)) => Ok(value),
-        _ => Err(format!(
+    as_browsers_send_it(text).and_then(|origin| HeaderValue::try_from(origin).ok()).ok_or_else(|| {
+        format!(
             "'{text}' is no origin: give scheme, host and port without a path, such as https://shop.example or \
              http://localhost:5173, or '*' for all"
-        )),
+        )
+    })
+}
+
+fn as_browsers_send_it(text: &str) -> Option<String> {
+    let uri = text.parse::<Uri>().ok()?;
+    let (scheme, authority) = (uri.scheme_str()?.to_ascii_lowercase(), uri.authority()?);
+    let usual_port = match scheme.as_str() {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let has_more = text.len() != scheme.len() + "://".len() + authority.as_str().len();
+    if has_more || authority.as_str().contains('@') {
+        return None;
     }
+    let host = Some(authority.host()).filter(|host| !host.is_empty())?;
+    let port = match authority.as_str().strip_prefix(host)? {
+        "" | ":" => None,
+        after => {
+            let digits =
+                after.strip_prefix(':').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+            Some(digits.parse::<u16>().ok()?)
+        }
+    };
+    let host = host.to_ascii_lowercase();
+    Some(match port.filter(|port| *port != usual_port) {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    })
 }
 
 #[cfg(test)]
@@ -103,14 +123,44 @@ mod tests {
 
     #[test]
     fn reads_lists_and_the_star() {
-        for origins in ["*", " * ", "http://localhost:5173", "https://a.example, http://[::1]:80", ""] {
+        for origins in ["*", " * ", "http://localhost:5173", "https://a.example, http://[::1]:8080", ""] {
             assert!(Cors::parse(origins).is_ok(), "{origins}");
         }
     }
 
     #[test]
+    fn origins_are_kept_as_browsers_send_them() {
+        for (text, sent) in [
+            ("https://shop.example", "https://shop.example"),
+            ("https://Shop.Example", "https://shop.example"),
+            ("HTTPS://shop.example:443", "https://shop.example"),
+            ("http://shop.example:80", "http://shop.example"),
+            ("http://shop.example:", "http://shop.example"),
+            ("http://shop.example:0080", "http://shop.example"),
+            ("https://shop.example:80", "https://shop.example:80"),
+            ("http://shop.example:443", "http://shop.example:443"),
+            ("http://LOCALHOST:5173", "http://localhost:5173"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("http://[2001:DB8::1]:8080", "http://[2001:db8::1]:8080"),
+        ] {
+            assert_eq!(parse_origin(text).unwrap(), sent, "{text}");
+        }
+    }
+
+    #[test]
     fn names_what_is_no_origin() {
-        for origins in ["localhost", "http://a/", "http://a/x", "ftp://a", "http://u@a", "a, *", "null"] {
+        for origins in [
+            "localhost",
+            "http://a/",
+            "http://a/x",
+            "ftp://a",
+            "http://u@a",
+            "a, *",
+            "null",
+            "http://a:65536",
+            "http://a:x",
+            "http://:80",
+        ] {
             let error = Cors::parse(origins).unwrap_err();
             assert!(error.contains('\''), "{error}");
         }

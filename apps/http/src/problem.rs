@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
-use souk_ports::{ErrorKind, PortError};
+use souk_ports::{ErrorKind, PortError, fault};
 
 use crate::Code;
 
@@ -90,6 +90,15 @@ impl Problem {
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Code::Internal, "something went wrong; the log has the cause under this requestId")
             .caused_by(cause)
+    }
+
+    /// Returns the problem of a page that a store could not read. Where the caller gave a cursor, that may be what cannot be
+    /// read; otherwise it is stored data, as in every other call.
+    pub fn of_page(error: PortError, gave_cursor: bool) -> Self {
+        if gave_cursor && error.kind() == ErrorKind::InvalidData {
+            return Self::new(Code::MalformedRequest, error.message());
+        }
+        error.into()
     }
 
     /// Adds an extension member.
@@ -186,8 +195,11 @@ impl From<PortError> for Problem {
             ErrorKind::Unavailable | ErrorKind::Timeout => {
                 Self::new(Code::Overloaded, error.message()).caused_by(error)
             }
-            ErrorKind::InvalidData => Self::new(Code::MalformedRequest, error.message()),
-            ErrorKind::Conflict | ErrorKind::Internal => Self::internal(error),
+            ErrorKind::InvalidData if fault::planted("blame-callers-for-damage") => {
+                Self::new(Code::MalformedRequest, error.message())
+            }
+            // What callers send is read before a port sees it, cursors aside: this is damage, and somebody has to hear of it.
+            ErrorKind::Conflict | ErrorKind::InvalidData | ErrorKind::Internal => Self::internal(error),
         }
     }
 }
@@ -220,5 +232,34 @@ impl Serialize for Document<'_> {
             map.serialize_entry("errors", &self.problem.errors)?;
         }
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn damage() -> PortError {
+        PortError::new(ErrorKind::InvalidData, "item 7 has an unreadable count")
+    }
+
+    #[test]
+    fn damage_is_no_fault_of_the_caller() {
+        for problem in [damage().into(), Problem::of_page(damage(), false)] {
+            assert_eq!(problem.code(), Code::Internal);
+            assert!(!problem.detail().contains("item 7"), "{}", problem.detail());
+            assert_eq!(problem.chain().as_deref(), Some("item 7 has an unreadable count"), "for the log");
+        }
+    }
+
+    #[test]
+    fn a_cursor_may_be_what_cannot_be_read() {
+        let problem = Problem::of_page(damage(), true);
+        assert_eq!(
+            (problem.code(), problem.detail()),
+            (Code::MalformedRequest, "item 7 has an unreadable count")
+        );
+        let problem = Problem::of_page(PortError::new(ErrorKind::Unavailable, "gone"), true);
+        assert_eq!(problem.code(), Code::Overloaded);
     }
 }

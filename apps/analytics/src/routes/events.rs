@@ -30,18 +30,18 @@ pub(super) async fn list(
             query::bad("type", name, &format!("one of {known}"))
         })?),
     };
-    let page = shared
-        .store
-        .recent(&RecentQuery {
-            seller_id: query::seller(&params)?,
-            product_id: params.parsed::<ProductId>("productId", "a product's id")?,
-            event_type,
-            from,
-            to,
-            limit: params.limit(DEFAULT_LIMIT, MAX_LIMIT)?,
-            cursor: params.get("cursor").map(str::to_owned),
-        })
-        .await?;
+    let wanted = RecentQuery {
+        seller_id: query::seller(&params)?,
+        product_id: params.parsed::<ProductId>("productId", "a product's id")?,
+        event_type,
+        from,
+        to,
+        limit: params.limit(DEFAULT_LIMIT, MAX_LIMIT)?,
+        cursor: params.get("cursor").map(str::to_owned),
+    };
+    // The store alone can read its cursors.
+    let page = shared.store.recent(&wanted).await;
+    let page = page.map_err(|error| Problem::of_page(error, wanted.cursor.is_some()))?;
     Ok(json_bytes(body(&page).freeze()))
 }
 

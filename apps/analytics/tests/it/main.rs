@@ -10,3 +10,4 @@ mod lost;
 mod partitions;
 mod planted;
 mod queries;
+mod trouble;

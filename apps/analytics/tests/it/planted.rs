@@ -20,3 +20,17 @@ fn an_answer_outside_of_the_contract_turns_any_query_red() {
     assert!(passes_with("none", query));
     assert!(!passes_with("answer-as-text", query));
 }
+
+#[test]
+fn blaming_callers_for_damage_turns_its_check_red() {
+    let check = "trouble::damage_is_told_as_ours";
+    assert!(passes_with("none", check));
+    assert!(!passes_with("blame-callers-for-damage", check));
+}
+
+#[test]
+fn a_flush_that_does_not_let_the_log_settle_turns_its_check_red() {
+    let check = "trouble::a_flush_asks_for_the_end_once_the_log_has_settled";
+    assert!(passes_with("none", check));
+    assert!(!passes_with("flush-at-once", check));
+}

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::Shop;
 
 const BODY: &str = r#"{"name":"n","price":1,"stock":1}"#;
+const NEW: &str = r#"{"name":"n","price":1,"stock":1,"sellerId":"s"}"#;
 
 #[tokio::test]
 async fn every_change_honours_if_match() {
@@ -38,11 +39,36 @@ async fn a_star_matches_what_exists() {
     shop.call("PUT", &path, &[("if-match", "*")], BODY).await.expect_problem(404, "not-found");
 }
 
+/// RFC 9110, section 13.1.2: a method must not be performed when the condition is false.
+#[tokio::test]
+async fn no_write_passes_over_if_none_match() {
+    let shop = Shop::open();
+    let id = shop.create(json!({})).await.id();
+    let path = format!("/products/{id}");
+    let order = json!({"items": [{"productId": id, "delta": -1, "reason": "sale"}]}).to_string();
+    for (method, target, body) in [
+        ("PUT", path.clone(), BODY),
+        ("PATCH", path.clone(), r#"{"price":7}"#),
+        ("POST", format!("{path}/stock-adjustments"), r#"{"delta":-1,"reason":"sale"}"#),
+        ("POST", "/stock-adjustments".to_owned(), &order),
+        ("POST", "/products".to_owned(), NEW),
+        ("DELETE", path.clone(), ""),
+    ] {
+        for tag in ["*", "\"1\"", "W/\"1\"", "\"2\""] {
+            let answer = shop.call(method, &target, &[("if-none-match", tag)], body).await;
+            let answer = answer.expect_problem(400, "malformed-request");
+            let detail = answer.body["detail"].as_str().unwrap();
+            assert!(detail.contains("If-None-Match"), "{method} {target}: {detail}");
+        }
+    }
+    assert_eq!(shop.get(&path).await.expect(200).body["version"], 1);
+    assert_eq!(shop.get("/products").await.body["items"].as_array().unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_create_has_nothing_to_match() {
     let shop = Shop::open();
-    let body = r#"{"name":"n","price":1,"stock":1,"sellerId":"s"}"#;
-    let answer = shop.call("POST", "/products", &[("if-match", "*")], body).await;
+    let answer = shop.call("POST", "/products", &[("if-match", "*")], NEW).await;
     answer.expect_problem(400, "malformed-request");
 }
 

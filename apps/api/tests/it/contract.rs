@@ -46,6 +46,13 @@ fn passes(test: &str, bug: &str) -> bool {
 }
 
 #[test]
+fn a_change_despite_its_condition_turns_its_check_red() {
+    let check = "conditions::no_write_passes_over_if_none_match";
+    assert!(passes(check, "none"));
+    assert!(!passes(check, "change-despite-if-none-match"));
+}
+
+#[test]
 fn an_answer_outside_of_the_contract_turns_any_flow_red() {
     let flow = "conditions::a_star_matches_what_exists";
     assert!(passes(flow, "none"));

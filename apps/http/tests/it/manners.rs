@@ -229,6 +229,10 @@ async fn preflights_are_answered() {
     assert_eq!(header(&response, "access-control-allow-origin"), "http://localhost:5173");
     let (response, _) = call(&listed, preflight("http://evil.example")).await;
     assert_eq!(header(&response, "access-control-allow-origin"), "");
+    // As somebody may write it, which no browser does.
+    let listed = service(Status::Ok, "https://Shop.example:443");
+    let (response, _) = call(&listed, preflight("https://shop.example")).await;
+    assert_eq!(header(&response, "access-control-allow-origin"), "https://shop.example");
 }
 
 #[tokio::test]
