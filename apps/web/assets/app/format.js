@@ -15,6 +15,7 @@ const cents = make("NumberFormat", { minimumFractionDigits: 2, maximumFractionDi
 const short = make("NumberFormat", { notation: "compact", maximumFractionDigits: 1 });
 const clockTime = make("DateTimeFormat", { timeStyle: "medium" });
 const dayName = make("DateTimeFormat", { dateStyle: "medium" });
+const utcDayName = make("DateTimeFormat", { dateStyle: "medium", timeZone: "UTC" });
 const dayLong = make("DateTimeFormat", { dateStyle: "full" });
 const full = make("DateTimeFormat", { dateStyle: "medium", timeStyle: "medium" });
 const ago = make("RelativeTimeFormat", { numeric: "auto", style: "short" });
@@ -36,6 +37,8 @@ export const compactMoney = (amount) => (Math.abs(Number(amount)) < 100_000 ? ce
 export const timeOf = (time) => clockTime().format(new Date(time));
 /** @param {string | number} time */
 export const dateOf = (time) => dayName().format(new Date(time));
+/** Names a day as the services count them, which is UTC's: west of Greenwich it begins on the day before. @param {string | number} time */
+export const utcDate = (time) => utcDayName().format(new Date(time));
 /** @param {string | number} time */
 export const dayOf = (time) => dayLong().format(new Date(time));
 /** @param {string | number} time */

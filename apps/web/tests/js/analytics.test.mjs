@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareDecimals, formatDecimal, parseDecimal, sumDecimals } from "../../assets/app/pages/analytics/decimal.js";
 import { linesOf } from "../../assets/app/pages/analytics/lines.js";
-import { DAY, extentOf, HOUR, MINUTE, rangeOf } from "../../assets/app/pages/analytics/range.js";
+import { DAY, extentOf, HOUR, lastDayOf, MINUTE, rangeOf } from "../../assets/app/pages/analytics/range.js";
 import { fetchAll, happenedAt, laidOut, merged, sumsByKey } from "../../assets/app/pages/analytics/series.js";
 
 test("money is added exactly", () => {
@@ -46,6 +46,14 @@ test("ranges end where the data ends", () => {
   assert.ok(turned.to > turned.from);
   assert.equal(rangeOf({ range: "nonsense", step: "nonsense", from: "x" }, known).preset, "data");
   assert.equal(rangeOf({}, { extent: null, all: null, newest: 0 }), null);
+});
+
+test("what is latest is sought in all days", () => {
+  const sample = [day("2010-12-01", 40), day("2011-12-09", 30)];
+  assert.equal(lastDayOf([...sample, day("2026-11-28", 0, 3_000)]), at("2011-12-09"), "what was only created is no sale");
+  assert.equal(lastDayOf([...sample, day("2026-11-28", 0, 3_000), day("2026-11-30", 1)]), at("2026-11-30"));
+  assert.equal(lastDayOf([day("2026-11-28", 0, 3_000)]), at("2026-11-28"));
+  assert.equal(lastDayOf([]), undefined);
 });
 
 test("every range has buckets that begin where the service's begin", () => {

@@ -5,12 +5,17 @@ import { Rows } from "../../assets/app/pages/products/rows.js";
 
 const product = (id, version = 1, more = {}) => ({ id, version, name: id, sku: null, sellerId: "s1", category: "x", price: 1, stock: 5, lowStock: false, ...more });
 const created = (p) => ({ type: "ProductCreated", subject: p.id, sellerid: p.sellerId, data: { version: p.version, product: p } });
-const updated = (p) => ({ type: "ProductUpdated", subject: p.id, sellerid: p.sellerId, data: { version: p.version, product: p } });
+const updated = (p, changes = {}) => ({ type: "ProductUpdated", subject: p.id, sellerid: p.sellerId, data: { version: p.version, product: p, changes } });
 const deleted = (p, version) => ({ type: "ProductDeleted", subject: p.id, sellerid: p.sellerId, data: { version, product: p } });
 
-async function listOf(...items) {
+/** What an event says of a field that was changed. */
+const changed = (field, from, to) => ({ [field]: { from, to } });
+
+const listOf = (...items) => listBy({ sort: "-createdAt" }, ...items);
+
+async function listBy(query, ...items) {
   const rows = new Rows(async () => ({ items, nextCursor: null }));
-  await rows.start({ sort: "-createdAt" });
+  await rows.start(query);
   return rows;
 }
 
@@ -226,9 +231,10 @@ test("a further page that failed is asked for again, and the rows above it stay"
 test("what no longer belongs to the list is not counted as new", async () => {
   const rows = await listOf();
   await rows.start({ sort: "stock", lowStock: "true" });
-  rows.apply([updated(product("a", 2, { lowStock: true })), updated(product("b", 2, { lowStock: true }))], false);
+  const fell = changed("lowStock", false, true);
+  rows.apply([updated(product("a", 2, { lowStock: true }), fell), updated(product("b", 2, { lowStock: true }), fell)], false);
   assert.equal(rows.waiting.value, 2);
-  rows.apply([updated(product("a", 3))], false);
+  rows.apply([updated(product("a", 3), changed("lowStock", true, false))], false);
   assert.equal(rows.waiting.value, 1);
 });
 
@@ -249,4 +255,77 @@ test("what does not belong there any more leaves at once", async () => {
   const rows = await listOf(product("a"), product("b", 1, { lowStock: true }), product("c"));
   rows.leave((id, row) => id !== "c" && !row.product.lowStock);
   assert.deepEqual([rows.ids.value, rows.row("a")], [["b", "c"], undefined]);
+});
+
+test("what was in the list before and is further down is no news", async () => {
+  const rows = await listBy({ sort: "stock", lowStock: "true" }, product("a", 1, { lowStock: true }));
+  const low = (version, stock) => updated(product("deep", version, { lowStock: true, stock }), changed("stock", stock + 1, stock));
+  rows.apply([low(2, 4), low(3, 3), updated(product("deep", 4, { lowStock: true, name: "new" }), changed("name", "deep", "new"))], true);
+  assert.equal(rows.waiting.value, 0);
+});
+
+test("what is changed into a list is counted, whatever it is narrowed by", async () => {
+  const x = await listBy({ sort: "-createdAt", category: "x" });
+  x.apply([updated(product("a", 2), changed("category", "y", "x")), updated(product("b", 2), changed("price", 2, 1))], true);
+  assert.deepEqual([x.waiting.value, x.ids.value], [1, []], "it may be as old as any: it is not put on top");
+  const lamps = await listBy({ sort: "name", q: "lamp" });
+  lamps.apply([updated(product("a", 2, { name: "Red lamp" }), changed("name", "Red light", "Red lamp"))], true);
+  lamps.apply([updated(product("b", 2, { name: "Lamp two" }), changed("name", "Lamp", "Lamp two"))], true);
+  lamps.apply([updated(product("c", 2, { sku: "LAMP-1" }), changed("sku", null, "LAMP-1"))], true);
+  assert.equal(lamps.waiting.value, 2);
+});
+
+test("what is changed into a list while its page is on its way is counted, and out of it is not shown", async () => {
+  let answer;
+  const rows = new Rows(() => new Promise((resolve) => (answer = resolve)));
+  const started = rows.start({ sort: "-createdAt", category: "x" });
+  rows.apply([updated(product("in", 2), changed("category", "y", "x")), updated(product("out", 2, { category: "y" }), changed("category", "x", "y"))], true);
+  rows.apply([created(product("new")), updated(product("both", 2), changed("category", "y", "x"))], true);
+  answer({ items: [product("both", 2), product("out"), product("a")], nextCursor: null });
+  await started;
+  assert.deepEqual([rows.ids.value, rows.waiting.value], [["new", "both", "a"], 1]);
+});
+
+test("what a further page shows waits no more", async () => {
+  const rows = new Rows(async ({ cursor }) => (cursor ? { items: [product("b", 2)], nextCursor: null } : { items: [product("a")], nextCursor: "2" }));
+  await rows.start({ sort: "name", category: "x" });
+  rows.apply([updated(product("b", 2), changed("category", "y", "x"))], true);
+  assert.equal(rows.waiting.value, 1);
+  await rows.loadMore();
+  assert.deepEqual([rows.ids.value, rows.waiting.value], [["a", "b"], 0]);
+});
+
+test("what was changed out of the list leaves it, but not where someone is, and not when it is back", async () => {
+  const rows = await listBy({ sort: "name", category: "x" }, product("a"), product("b"), product("c"), product("d"));
+  const before = rows.parting.value;
+  const away = (id) => updated(product(id, 2, { category: "y" }), changed("category", "x", "y"));
+  rows.apply([away("a"), away("b"), away("c")], true);
+  assert.ok(rows.parting.value > before);
+  assert.deepEqual(rows.ids.value, ["a", "b", "c", "d"], "nothing moves at once");
+  rows.apply([updated(product("c", 3), changed("category", "y", "x")), updated(product("a", 3, { category: "y" }), changed("stock", 1, 5))], true);
+  assert.equal(rows.sweep((id) => id === "b"), true, "one is left");
+  assert.deepEqual(rows.ids.value, ["b", "c", "d"]);
+  assert.equal(rows.sweep(() => false), false);
+  assert.deepEqual(rows.ids.value, ["c", "d"]);
+});
+
+test("what was changed out of the list here leaves it too, once it is settled", async () => {
+  const rows = await listBy({ sort: "name", lowStock: "true" }, product("a", 1, { lowStock: true }), product("b", 1, { lowStock: true }));
+  rows.put(product("a", 2));
+  rows.expect("b", 5);
+  rows.update(product("b", 2));
+  assert.equal(rows.sweep(() => false), true);
+  assert.deepEqual(rows.ids.value, ["b"]);
+  rows.expect("b", 0);
+  rows.sweep(() => false);
+  assert.deepEqual(rows.ids.value, []);
+});
+
+test("what has left one list stays in the next, where it belongs", async () => {
+  const rows = await listBy({ sort: "name", category: "x" }, product("a"));
+  rows.put(product("a", 2, { category: "y" }));
+  rows.list = async () => ({ items: [product("a", 2, { category: "y" })], nextCursor: null });
+  await rows.start({ sort: "name" });
+  assert.equal(rows.sweep(() => false), false);
+  assert.deepEqual(rows.ids.value, ["a"]);
 });

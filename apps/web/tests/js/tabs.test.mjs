@@ -31,9 +31,15 @@ function crash(channel) {
 const streams = [];
 class EventSource {
   constructor() {
+    this.heard = {};
     streams.push(this);
   }
-  addEventListener() {}
+  addEventListener(name, run) {
+    this.heard[name] = run;
+  }
+  ready() {
+    this.heard.ready({ data: "{}", lastEventId: "log-1" });
+  }
   close() {}
 }
 const listeners = {};
@@ -89,8 +95,11 @@ test("a page that opens with its history gets it, also when who was asked is gon
   const other = tab();
   await until(() => other.of("status").length > 0);
   const first = client.readHistory();
-  await client.connectStream();
+  client.connectStream();
   assert.deepEqual((await first).items, []);
+  streams.at(-1).ready();
+  await until(() => client.status.value === "live");
+  const read = client.resync.value;
   // It takes the question with it.
   const { channel } = other;
   channel.onmessage = () => undefined;
@@ -98,6 +107,10 @@ test("a page that opens with its history gets it, also when who was asked is gon
   await later();
   crash(channel);
   assert.deepEqual((await second).items, []);
+  // What the hub that is gone still held for this page nobody has any more: lists are read anew.
+  assert.equal(client.resync.value, read);
+  streams.at(-1).ready();
+  await until(() => client.status.value === "live" && client.resync.value > read);
 });
 
 test("without locks each tab has a stream of its own, and is answered as well", async () => {

@@ -15,7 +15,7 @@ import { FiguresModel } from "./analytics/figures.js";
 import { LatencyChart } from "./analytics/latency.js";
 import { linesOf } from "./analytics/lines.js";
 import { RangePicker } from "./analytics/picker.js";
-import { rangeOf } from "./analytics/range.js";
+import { covers, rangeOf } from "./analytics/range.js";
 import { Ranking, useRanking } from "./analytics/ranking.js";
 import { laidOut } from "./analytics/series.js";
 import { axisNumber, bucketLabel, tickLabel } from "./analytics/words.js";
@@ -52,24 +52,27 @@ export default function Analytics() {
   const keys = split ? (rankings[split]?.rows ?? []).slice(0, MOST_LINES).map((row) => row.key) : [];
   useEffect(() => {
     if (range) model.show(range, /** @type {any} */ (split), keys);
-  }, [range?.from, range?.to, range?.step, split, keys.join("\n"), whose, tries, known]);
-  const lines = model.lines.value;
+  }, [range?.from, range?.to, range?.step, range?.preset, split, keys.join("\n"), whose, tries, known]);
+  const shown = model.shown.value;
+  const problem = model.problem.value;
   useEffect(() => {
-    if (known !== undefined && (!range || lines)) pageIsReady();
-  }, [known, lines]);
+    if (known !== undefined && (!range || shown)) pageIsReady();
+  }, [known, shown]);
 
   // What is measured here and now goes on whatever else is chosen.
-  return html`<${Head} range=${lines && range} /><div class="stack">${content()}</div><${LatencyChart} />`;
+  return html`<${Head} range=${shown && range} /><div class="stack">${content()}</div><${LatencyChart} />`;
 
   function content() {
-    if (model.problem.value && !lines) return html`<${Failure} problem=${model.problem.value} retry=${() => retry(tries + 1)} />`;
-    if (known === undefined || (range && !lines)) return html`<div class="card pad"><${Skeleton} lines=${10} /></div>`;
+    const failure = problem && html`<${Failure} problem=${problem} retry=${() => retry(tries + 1)} />`;
+    const waiting = html`<div class="card pad"><${Skeleton} lines=${10} /></div>`;
+    if (known === undefined || (range && !shown)) return failure || waiting;
     if (!range) {
       return html`<div class="card"><${Empty} icon="chart" title="No figures yet" actions=${html`<${Button} kind="primary" onClick=${() => go("products")}>Go to the products<//>`}>
         As soon as something happens in the shop${whose ? ` of ${whose}` : ""}, it is counted here.<//></div>`;
     }
     return html`<${RangePicker} range=${range} known=${known}>${!whose && html`<${Tabs} label="Split by" value=${split} choices=${SPLITS} onChoose=${(value) => setParams({ split: value })} />`}<//>
-      <${Pictures} range=${range} lines=${lines} split=${split} />
+      ${failure}
+      ${covers(shown.range, range) ? html`<${Pictures} range=${range} lines=${shown.lines} split=${shown.by === split ? split : ""} />` : !failure && waiting}
       <div class="rankings">
         ${!whose && html`<${Ranking} title="Top sellers" ranking=${rankings.seller} />`}
         <${Ranking} title="Top products" ranking=${rankings.product} link />

@@ -3,9 +3,10 @@
  * last visit; and where something is missing, how to get it.
  */
 import { analytics } from "../api.js";
-import { clock, serverNow } from "../config.js";
+import { clock } from "../config.js";
 import { dateTime, dayOf, plural, since, timeOf } from "../format.js";
 import { html, useEffect, useRef, useState } from "../html.js";
+import { currentTime } from "../now.js";
 import { pageIsReady } from "../ready.js";
 import { linkTo, route, setParams } from "../route.js";
 import { seller } from "../seller.js";
@@ -45,19 +46,26 @@ export default function Notifications() {
   /** Where the next press of a button goes on. @type {{current: Map<string, object | null>}} */
   const places = useRef(new Map());
 
+  const read = async () => {
+    clearTimeout(pending.current);
+    pending.current = null;
+    const { items: all, reads } = await readHistory();
+    before.current ??= reads;
+    setItems(all);
+    if (all.length > 0 && !document.hidden) markRead(all[0].seq);
+    pageIsReady();
+  };
   useEffect(() => {
-    const read = async () => {
-      pending.current = null;
-      const { items: all, reads } = await readHistory();
-      before.current ??= reads;
-      setItems(all);
-      if (all.length > 0 && !document.hidden) markRead(all[0].seq);
-      pageIsReady();
-    };
     if (first.current) read();
     else pending.current ??= setTimeout(read, PAUSE_MILLIS);
     first.current = false;
   }, [whose, changed]);
+  // What came while nobody looked is read by whoever comes back.
+  useEffect(() => {
+    const seen = () => !document.hidden && read();
+    document.addEventListener("visibilitychange", seen);
+    return () => document.removeEventListener("visibilitychange", seen);
+  }, []);
   useEffect(hushNews, []);
   useEffect(() => () => clearTimeout(pending.current), []);
 
@@ -132,6 +140,7 @@ export default function Notifications() {
 function Line({ notice, isNew, busy, onCatchUp }) {
   const { icon, tone } = KINDS[notice.kind];
   const { title, detail } = wordsOf(notice);
+  const now = currentTime();
   return html`<div class=${`notice-line tone-${tone}`}>
     <span class="mark"><${Icon} name=${icon} size=${18} /></span>
     <div class="grow"><div><span class="what">${title}</span>${notice.name && html` <${Name} notice=${notice} />`}${isNew && html` <span class="tag fresh">New</span>`}</div>
@@ -139,7 +148,7 @@ function Line({ notice, isNew, busy, onCatchUp }) {
       ${notice.kind === "gap" && onCatchUp && html`<div class="row catch-up"><${Button} size="small" busy=${busy} onClick=${() => onCatchUp(notice)}>Load what analytics has<//>
         <${Button} size="small" kind="quiet" onClick=${replay}>Replay the whole log<//></div>`}
     </div>
-    <time class="soft small nowrap" dateTime=${notice.at} title=${dateTime(notice.at)}>${serverNow() - Date.parse(notice.at) < 3_600_000 ? since(notice.at, serverNow()) : timeOf(notice.at)}</time>
+    <time class="soft small nowrap" dateTime=${notice.at} title=${dateTime(notice.at)}>${now - Date.parse(notice.at) < 3_600_000 ? since(notice.at, now) : timeOf(notice.at)}</time>
   </div>`;
 }
 

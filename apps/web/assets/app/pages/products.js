@@ -11,6 +11,7 @@ import { Button } from "../ui/button.js";
 import { Failure } from "../ui/empty.js";
 import { announce } from "../ui/live.js";
 import { actionsOn } from "./products/actions.js";
+import { farewells } from "./products/farewells.js";
 import { takeFirst } from "./products/first.js";
 import { Nothing } from "./products/nothing.js";
 import { SampleLine } from "./products/progress.js";
@@ -19,9 +20,6 @@ import { Rows } from "./products/rows.js";
 import { Summary } from "./products/summary.js";
 import { ProductTable } from "./products/table.js";
 import { Toolbar } from "./products/toolbar.js";
-
-/** A deleted row stays this long, so that nobody wonders where it went. */
-const FAREWELL_MILLIS = 1_200;
 
 export default function Products() {
   const { rows, act, presence } = useMemo(() => {
@@ -52,20 +50,12 @@ export default function Products() {
     if (again > 0) rows.refresh();
   }, [again]);
   useEffect(() => {
-    let farewell = null;
-    const sweep = () => {
-      farewell = null;
-      const { activeElement } = document;
-      const within = activeElement?.closest?.("[data-id]")?.dataset.id;
-      if (presence.pointed) farewell = setTimeout(sweep, FAREWELL_MILLIS);
-      else rows.sweep((id) => id === within);
-    };
+    const endFarewells = farewells(rows, () => presence.pointed);
     const end = onEvents((batch) => {
       rows.apply(batch, presence.atTop && !presence.pointed && !presence.within && !route.peek().params.edit);
-      if (batch.some((event) => event.type === "ProductDeleted")) farewell ??= setTimeout(sweep, FAREWELL_MILLIS);
     });
     return () => {
-      clearTimeout(farewell);
+      endFarewells();
       end();
     };
   }, []);

@@ -7,6 +7,7 @@ import { computed, effect, signal } from "../html.js";
 import { seller } from "../seller.js";
 import { frameBatches } from "./frames.js";
 import { LagWindow } from "./lag.js";
+import { linkToHub } from "./link.js";
 
 /** @type {import("../../vendor/signals.js").Signal<"live" | "reconnecting" | "offline">} */
 const connection = signal("reconnecting");
@@ -32,6 +33,8 @@ const listeners = new Set();
 const samples = new LagWindow();
 /** What was written before was caught up with: its age says nothing of how quick the way is. */
 let liveSince = Infinity;
+/** Whether a hub was greeted that has not been live since: what happened before it knew of this page is in no event. */
+let fresh = false;
 /** What is said before there is anybody to hear it waits. @type {any[]} */
 const early = [];
 let speak = (/** @type {any} */ message) => void early.push(message);
@@ -67,11 +70,14 @@ function measure(batch) {
 
 function hear(message) {
   switch (message.kind) {
+    case "begin":
+      hello();
+      break;
     case "status":
-      if (message.status === "live" && connection.peek() !== "live") {
-        liveSince = serverNow();
-        // What happened between the first list and the first event is in neither.
-        if (!wasLive.peek()) resync.value += 1;
+      if (message.status === "live") {
+        if (fresh || connection.peek() !== "live") liveSince = serverNow();
+        if (fresh) resync.value += 1;
+        fresh = false;
         wasLive.value = true;
       }
       connection.value = message.status;
@@ -104,23 +110,16 @@ function hear(message) {
 }
 
 function hello() {
+  fresh = true;
   speak({ kind: "hello", sseUrl: config.sseUrl, seller: seller.peek() });
   // The hub that was asked may be gone with its tab.
   if (asking.length > 0) speak({ kind: "history" });
 }
 
 /** Connects to the browser's one stream. */
-export async function connectStream() {
-  if (globalThis.SharedWorker) {
-    const worker = new SharedWorker(new URL("worker.js", import.meta.url), { type: "module", name: "souk-stream" });
-    worker.port.onmessage = ({ data }) => hear(data);
-    speak = (message) => worker.port.postMessage(message);
-    hello();
-  } else {
-    const { joinTabs } = await import("./leader.js");
-    speak = joinTabs(hear, hello);
-    hello();
-  }
+export function connectStream() {
+  speak = linkToHub(hear, hello);
+  hello();
   for (const message of early.splice(0)) speak(message);
   effect(() => speak({ kind: "seller", seller: seller.value }));
   setInterval(() => {

@@ -4,7 +4,7 @@
  * ports.
  *
  * Page to hub: hello {sseUrl, seller}, seller, taken, wake, read {seq}, history, backfill {events}, replay {until}, clear, bye.
- * Hub to page: status, events, unread, history, cleared, gap, replayed.
+ * Hub to page: begin, which a page answers with hello; status, events, unread, history, cleared, gap, replayed.
  */
 import { History } from "./history.js";
 import { isCheck } from "./checks.js";
@@ -46,6 +46,8 @@ export class Hub {
   /** Takes in a page. Returns what has to be called with each of its messages. */
   connect(channel) {
     const port = new Port(channel);
+    // Behind a port that a page has had for long there may be another hub than the one it greeted.
+    port.send({ kind: "begin" });
     return (message) => this.#hear(port, message);
   }
 
@@ -56,7 +58,7 @@ export class Hub {
         port.seller = message.seller;
         port.awaiting = false;
         this.#listen(message.sseUrl);
-        port.send({ kind: "status", status: this.status });
+        this.#sayStatus(port);
         port.send({ kind: "unread", unread: this.history.unread(port.seller) });
         break;
       case "seller":
@@ -68,6 +70,8 @@ export class Hub {
         break;
       case "wake":
         this.source?.wake(message.changed);
+        // So that the page knows that somebody is here.
+        this.#sayStatus(port);
         break;
       case "read":
         this.history.read(port.seller, message.seq);
@@ -163,6 +167,10 @@ export class Hub {
     this.history.merge(older, { asked: true });
     this.#changed();
     this.#all({ kind: "cleared" });
+  }
+
+  #sayStatus(port) {
+    port.send({ kind: "status", status: this.status });
   }
 
   #all(message) {

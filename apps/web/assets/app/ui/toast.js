@@ -29,6 +29,10 @@ const toasts = signal([]);
 const timers = new Map();
 let held = false;
 let made = 0;
+/** Where they are in the page. @type {HTMLElement | null} */
+let region = null;
+/** What had the focus before it came in here. @type {any} */
+let before = null;
 
 /** Shows a toast, or changes the one with its key. Returns its key. @param {Partial<Toast> & {title: string}} toast */
 export function showToast(toast) {
@@ -45,6 +49,7 @@ export function showToast(toast) {
       // What can still be undone is not cut short by what only tells: that is one more for a while.
       if (!old) break;
       others.splice(others.indexOf(old), 1);
+      passFocus(old, others);
       leave(old);
     }
     others.push(shown);
@@ -68,8 +73,32 @@ export function showProblem(problem, more = {}) {
 export function dismissToast(key) {
   const gone = toasts.peek().find((one) => one.key === key);
   if (!gone) return;
-  toasts.value = toasts.peek().filter((one) => one.key !== key);
+  const rest = toasts.peek().filter((one) => one.key !== key);
+  passFocus(gone, rest);
+  toasts.value = rest;
   leave(gone);
+  // Not every browser says that the pointer or the focus is gone when what had it is.
+  if (region) holdAll(rest.length > 0 && region.matches(hovers() ? ":hover, :focus-within" : ":focus-within"));
+}
+
+/** Of what was touched, `:hover` holds until something else is. */
+const hovers = () => matchMedia("(hover: hover)").matches;
+
+/**
+ * The focus does not go with what leaves. Who works with keys goes on with the next toast, others where they were.
+ * @param {Toast} gone @param {Toast[]} rest what stays
+ */
+function passFocus(gone, rest) {
+  const shown = /** @type {HTMLElement[]} */ ([...(region?.children ?? [])]);
+  const at = shown.findIndex((one) => one.dataset.key === gone.key);
+  const inside = shown[at]?.querySelector(":focus");
+  if (!inside) return;
+  const stays = (one) => rest.some(({ key }) => key === one.dataset.key);
+  const next = inside.matches(":focus-visible") && (shown.slice(at).find(stays) ?? shown.slice(0, at).reverse().find(stays));
+  // What is not in the page any more, or cannot be seen, does not take it.
+  for (const to of [next && next.querySelector("button"), before, document.getElementById("main")]) {
+    if (to && inside.matches(":focus")) to.focus({ preventScroll: true });
+  }
 }
 
 function leave(toast) {
@@ -94,12 +123,19 @@ function holdAll(hold) {
   }
 }
 
+const place = (node) => (region = node);
+
+function entered({ currentTarget, relatedTarget }) {
+  if (relatedTarget && !currentTarget.contains(relatedTarget)) before = relatedTarget;
+  holdAll(true);
+}
+
 export function Toasts() {
   if (toasts.value.length === 0 && held) holdAll(false);
-  return html`<section class="toasts" aria-label="Messages" onMouseEnter=${() => holdAll(true)} onMouseLeave=${() => holdAll(false)}
-    onFocusIn=${() => holdAll(true)} onFocusOut=${(event) => !event.currentTarget.contains(event.relatedTarget) && holdAll(false)}>
+  return html`<section class="toasts" aria-label="Messages" ref=${place} onMouseEnter=${() => holdAll(true)} onMouseLeave=${() => holdAll(false)}
+    onFocusIn=${entered} onFocusOut=${(event) => !event.currentTarget.contains(event.relatedTarget) && holdAll(false)}>
     ${toasts.value.map(
-      (toast) => html`<div class=${`toast tone-${toast.tone}`} key=${toast.key}>
+      (toast) => html`<div class=${`toast tone-${toast.tone}`} key=${toast.key} data-key=${toast.key}>
         <${Icon} name=${toast.icon ?? (toast.tone === "good" ? "check" : "info")} />
         <div class="grow"><div class="title">${toast.title}</div>${toast.detail && html`<div class="detail">${toast.detail}</div>`}</div>
         <div class="actions">

@@ -54,7 +54,7 @@ export function extentOf(days) {
 /**
  * @param {Record<string, string>} params of the route: range, from, to, step
  * @param {{extent: {from: number, to: number} | null, all: {from: number, to: number} | null, newest: number}} known `newest` is
- *   when the latest thing of the extent happened
+ *   when the latest thing of all happened
  * @returns {{preset: string, from: number, to: number, step: Step, steps: Step[]} | null} null when there is nothing to show
  */
 export function rangeOf(params, { extent, all, newest }) {
@@ -68,7 +68,7 @@ export function rangeOf(params, { extent, all, newest }) {
     if (to <= from) to = from + DAY;
   }
   if (preset in SPANS) {
-    // Up to and with the minute in which the latest thing happened.
+    // Up to and with the minute in which the latest thing happened, whatever stretch has most.
     to = Math.floor(newest / MINUTE) * MINUTE + MINUTE;
     from = to - SPANS[preset];
   }
@@ -79,6 +79,22 @@ export function rangeOf(params, { extent, all, newest }) {
   const length = LENGTHS[step];
   return { preset, from: Math.floor(from / length) * length, to: Math.ceil(to / length) * length, step, steps: allowed };
 }
+
+/**
+ * Returns the start of the day in which the latest sale was (or, without sales, the latest thing); of all days, as what is
+ * sold in a shop that was filled with a sample is another stretch than the one with most. Undefined without days.
+ * @param {{bucket: number, sold: number}[]} days oldest first
+ */
+export const lastDayOf = (days) => (days.filter(({ sold }) => sold > 0).at(-1) ?? days.at(-1))?.bucket;
+
+/** Names what was chosen: the ends of a range move with the data, which makes it no other range. @param {{preset: string, from: number, to: number, step: Step}} range */
+export const choiceOf = ({ preset, from, to, step }) => `${step} ${preset === "custom" ? `${from} ${to}` : preset}`;
+
+/**
+ * Whether what was fetched for one range can be drawn as another: the same choice, which has gone on with the data since.
+ * @param {{preset: string, from: number, to: number, step: Step}} fetched @param {typeof fetched} range
+ */
+export const covers = (fetched, range) => choiceOf(fetched) === choiceOf(range) && fetched.from <= range.from && range.from < fetched.to;
 
 /** Reads a day such as 2010-12-01, as UTC, which is how the services count days. @param {string | undefined} text */
 function dayParam(text) {

@@ -1,5 +1,5 @@
 /** A product that runs low: how long it lasts, and what to do about it. */
-import { count, dateOf, decimal, plural } from "../../format.js";
+import { count, decimal, plural, utcDate } from "../../format.js";
 import { html } from "../../html.js";
 import { linkTo } from "../../route.js";
 import { Button } from "../../ui/button.js";
@@ -20,7 +20,7 @@ function Cover({ stock, rate: known }) {
   const tone = days < URGENT_DAYS ? "bad" : days < 14 ? "warn" : "good";
   const words = days === 0 ? "Sold out" : days < 1 ? "Less than a day" : days > 999 ? "Years" : plural(Math.floor(days), "day");
   return html`<div class="cover"><span class=${`tag tone-${tone}`}>${words}</span>
-    <span class="soft small" title=${`${known.days} days up to ${dateOf(known.until)}, returns taken off`}>${decimal(known.perDay)} a day, to ${dateOf(known.until)}</span></div>`;
+    <span class="soft small" title=${`${known.days} days up to ${utcDate(known.until)}, returns taken off`}>${decimal(known.perDay)} a day, to ${utcDate(known.until)}</span></div>`;
 }
 
 /**

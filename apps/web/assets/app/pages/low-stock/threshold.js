@@ -20,11 +20,12 @@ export async function learnDefault() {
 
 /** @param {{product: import("../../types.js").Product, onSaved: (product: any) => void}} props */
 export function Threshold({ product, onSaved }) {
-  const [draft, setDraft] = useState(/** @type {string | null} */ (null));
+  /** What is being typed, and the product as it was when that began. @type {[{text: string, from: import("../../types.js").Product} | null, any]} */
+  const [draft, setDraft] = useState(null);
   const own = product.lowStockThreshold;
   const name = `The threshold of ${product.name}`;
   const words = (value) => (value === null ? "the shop's default" : count(value));
-  /** Sets it, from what it was when the typing began. */
+  /** Sets it, unless another has since it was as in `from`. */
   const set = async (from, value) => {
     try {
       const { product: now, saved } = await saveThreshold(from, value);
@@ -43,17 +44,17 @@ export function Threshold({ product, onSaved }) {
       showProblem(problem, { title: `${name} was not changed` });
     }
   };
-  const commit = (text) => {
+  const commit = ({ text, from }) => {
     setDraft(null);
     const whole = wholeOf(text);
     const value = text.trim() === "" ? null : Number(whole);
     if (value !== null && (whole === null || value < 0)) showToast({ tone: "warn", icon: "warn", title: `${name} was not changed`, detail: `“${text.trim()}” is no whole number.` });
-    else if (value !== own) set(product, value);
+    else if (value !== (from.lowStockThreshold ?? null)) set(from, value);
   };
   return html`<input class="input threshold num" inputmode="numeric" autocomplete="off" aria-label=${`Threshold of ${product.name}`} title="Empty: the shop's default"
-    placeholder=${defaultThreshold.value === null ? "" : count(defaultThreshold.value)} value=${draft ?? (own === null ? "" : String(own))}
+    placeholder=${defaultThreshold.value === null ? "" : count(defaultThreshold.value)} value=${draft?.text ?? (own === null ? "" : String(own))}
     onFocus=${(event) => event.currentTarget.select()}
-    onInput=${(event) => setDraft(event.currentTarget.value)}
+    onInput=${(event) => setDraft({ text: event.currentTarget.value, from: draft?.from ?? product })}
     onBlur=${() => draft !== null && commit(draft)}
     onKeyDown=${(event) => {
       if (event.key === "Enter") event.currentTarget.blur();

@@ -37,6 +37,8 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
   /** Whether it is asked if what was typed may be lost. */
   const [leaving, setLeaving] = useState(false);
   const form = useRef(null);
+  /** A late answer must not close the drawer that is open by then. */
+  const here = useRef(true);
   const creation = useRef(null);
   creation.current ??= new Creation(api.create);
   const latest = useRef({ base, texts });
@@ -63,6 +65,7 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
     if (taken.length > 0) setNews(`Just changed by someone else: ${enumerate(taken.map((field) => LABELS[field].toLowerCase()))}.`);
   };
 
+  useEffect(() => () => (here.current = false), []);
   useEffect(() => {
     if (isNew) return undefined;
     read();
@@ -82,11 +85,12 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
     // To the first field that is wrong, once it says so.
     requestAnimationFrame(() => form.current?.closest("dialog").querySelector("[aria-invalid]")?.focus());
   };
+  const done = () => here.current && onClose();
   const saved = (product, title) => {
     rememberOwn(product.id, product.version);
     showToast({ tone: "good", title, detail: product.name });
     onSaved(product);
-    onClose();
+    done();
   };
 
   const create = async () => {
@@ -106,7 +110,7 @@ export default function Editor({ id, onClose, onSaved, onRemove }) {
   const update = async (from, mine) => {
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const patch = patchOf(from, mine);
-      if (Object.keys(patch).length === 0) return isNew ? saved(from, "Product created") : onClose();
+      if (Object.keys(patch).length === 0) return isNew ? saved(from, "Product created") : done();
       try {
         return saved(await api.patch(from.id, patch, from.version), isNew ? "Product created" : "Saved");
       } catch (error) {

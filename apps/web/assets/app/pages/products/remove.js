@@ -41,10 +41,18 @@ export function removeLater(product, bringBack) {
         undone = true;
         waiting.delete(product.id);
         restore();
+        requestAnimationFrame(() => focusRow(product.id));
       },
     },
     onGone: () => !undone && send(),
   });
+}
+
+/** What came back has the focus, where it is on the screen: keys go on from there. */
+function focusRow(id) {
+  const row = /** @type {HTMLElement | null} */ (document.querySelector(`[data-id="${id}"]`));
+  const target = row?.hasAttribute("tabindex") ? row : /** @type {HTMLElement | null} */ (row?.querySelector("a, button"));
+  target?.focus({ preventScroll: true });
 }
 
 // `pagehide` is the last that a page hears, also on phones; keepalive lets the request outlive it.

@@ -16,8 +16,16 @@ const MOST_REFRESHED = 5_000;
 const MOST_RECENT = 2_000;
 /** After this many insertions the first page is read anew, so that a flood of new products stays bounded. */
 const MOST_INSERTED = 500;
+/** Beyond this nobody counts. */
+const MOST_UNSEEN = 10_000;
 /** Changes a second that are lit. More than that shows by itself, and lighting all of them costs more than all else. */
 const MOST_LIT = 8;
+
+/** A product as it was before a change. @param {import("../../types.js").Product} product @param {Record<string, {from: any}>} changes */
+const before = (product, changes) => ({ ...product, ...Object.fromEntries(Object.entries(changes).map(([field, { from }]) => [field, from])) });
+
+/** Whether what made `old` into `product` took it out of the list. */
+const left = (old, product, query) => matches(old, query) && !matches(product, query);
 
 /**
  * @typedef {object} Row
@@ -25,6 +33,7 @@ const MOST_LIT = 8;
  * @property {number} pending what was added to the stock here and is not confirmed yet
  * @property {number} changed grows with each change by others
  * @property {boolean} gone it was deleted; it stays where it is until nobody points at it
+ * @property {boolean} out it was changed and does not belong to this list any more; it stays for as long
  */
 export class Rows {
   /**
@@ -42,12 +51,18 @@ export class Rows {
     this.state = signal("first");
     this.problem = signal(null);
     this.more = signal(false);
+    /** Grows with every row that is to be swept. */
+    this.parting = signal(0);
     /** @type {Map<string, import("../../../vendor/signals.js").Signal<Row>>} */
     this.rows = new Map();
     this.recent = new Map();
     this.unseen = new Set();
-    /** What was created since the first page was asked for: the page may have been read before. */
-    this.meanwhile = new Set();
+    /**
+     * What has come into the list since the first page was asked for, and whether it was created then: the page may have
+     * been read before.
+     * @type {Map<string, boolean>}
+     */
+    this.meanwhile = new Map();
     this.held = new Map();
     this.inserted = 0;
     /** In the second that began then. */
@@ -145,13 +160,19 @@ export class Rows {
       const product = heard && heard.version > item.version ? heard.product : item;
       // The same product can be on two pages when it moved between them.
       if (product === null || there.has(item.id) || leaving.has(item.id)) continue;
+      // The page was read before it was changed out of the list.
+      if (product !== item && left(item, product, this.query)) continue;
       there.add(item.id);
+      this.unseen.delete(item.id);
       ids.push(item.id);
       const known = old.get(item.id);
-      if (!known) this.rows.set(item.id, signal({ product, pending: 0, changed: 0, gone: false }));
+      if (!known) this.rows.set(item.id, signal({ product, pending: 0, changed: 0, gone: false, out: false }));
       else {
         this.rows.set(item.id, known);
-        if (product.version > known.peek().product.version) known.value = { ...known.peek(), product };
+        const row = known.peek();
+        // What had left another list may belong to this one.
+        if (product.version > row.product.version) known.value = { ...row, product, out: false };
+        else if (row.out && matches(row.product, this.query)) known.value = { ...row, out: false };
       }
     }
     this.ids.value = ids;
@@ -164,18 +185,21 @@ export class Rows {
       this.inserted = 0;
       this.unseen.clear();
       this.#catchUp(there);
-      this.waiting.value = this.unseen.size;
     }
+    this.waiting.value = this.unseen.size;
   }
 
-  /** Takes in what was created while the page was on its way. @param {Set<string>} there */
+  /** Takes in what came into the list while the page was on its way. @param {Set<string>} there */
   #catchUp(there) {
-    const missing = [...this.meanwhile].filter((id) => !there.has(id) && !leaving.has(id));
-    const products = missing.map((id) => this.recent.get(id)?.product).filter(Boolean);
+    const products = [...this.meanwhile.keys()].map((id) => this.recent.get(id)?.product);
+    const missing = products.filter((product) => product && !there.has(product.id) && !leaving.has(product.id) && matches(product, this.query));
+    // What was changed may be as old as any.
+    const tops = this.query.sort === "-createdAt" ? missing.filter(({ id }) => this.meanwhile.get(id)) : [];
+    const onTop = tops.length <= MOST_INSERTED ? tops : [];
     this.meanwhile.clear();
-    if (this.query.sort === "-createdAt" && products.length <= MOST_INSERTED) {
-      this.#onTop(products);
-    } else for (const { id } of products) this.unseen.add(id);
+    for (const { id } of missing) this.unseen.add(id);
+    for (const { id } of onTop) this.unseen.delete(id);
+    this.#onTop(onTop);
   }
 
   /** @param {string} id */
@@ -195,7 +219,7 @@ export class Rows {
       const tops = [];
       for (const event of events) {
         if (event.type === "ProductCreated") this.#created(event, tops);
-        else if (event.type === "ProductUpdated") this.update(event.data.product, true);
+        else if (event.type === "ProductUpdated") this.update(event.data.product, true, event.data.changes);
         else if (event.type === "ProductDeleted") this.#deleted(event);
       }
       if (tops.length > 0) this.#insert(tops, mayInsert);
@@ -213,14 +237,14 @@ export class Rows {
     const { product } = event.data;
     this.#remember(product.id, product.version, product);
     if (!matches(product, this.query) || leaving.has(product.id)) return;
-    if (this.meanwhile.size < MOST_RECENT) this.meanwhile.add(product.id);
+    if (this.meanwhile.size < MOST_RECENT) this.meanwhile.set(product.id, true);
     if (!this.rows.has(product.id)) tops.push(product);
   }
 
   #insert(products, mayInsert) {
     const onTop = mayInsert && this.query.sort === "-createdAt" && this.state.peek() !== "first";
     if (!onTop || this.inserted + products.length > MOST_INSERTED) {
-      for (const { id } of products) if (this.unseen.size < 10_000) this.unseen.add(id);
+      for (const { id } of products) this.#count(id);
       if (onTop && this.state.peek() === "ready") {
         this.state.value = "more";
         this.reload();
@@ -231,9 +255,15 @@ export class Rows {
     this.#onTop(products);
   }
 
+  /** It is in the list, and not on the screen. */
+  #count(id) {
+    if (this.unseen.size < MOST_UNSEEN) this.unseen.add(id);
+  }
+
   #onTop(products) {
+    if (products.length === 0) return;
     const changed = this.#few() ? 1 : 0;
-    for (const product of products) this.rows.set(product.id, signal({ product, pending: 0, changed, gone: false }));
+    for (const product of products) this.rows.set(product.id, signal({ product, pending: 0, changed, gone: false, out: false }));
     this.ids.value = [...products.map(({ id }) => id).reverse(), ...this.ids.peek()];
   }
 
@@ -241,23 +271,32 @@ export class Rows {
     return this.lit.count <= MOST_LIT;
   }
 
-  /** A product as it is now, from the stream or from an answer. @param {import("../../types.js").Product} product */
-  update(product, byStream = false) {
+  /**
+   * A product as it is now, from the stream or from an answer.
+   * @param {import("../../types.js").Product} product @param {boolean} [byStream]
+   * @param {Record<string, {from: any, to: any}>} [changes] what the stream says was changed
+   */
+  update(product, byStream = false, changes = undefined) {
     this.#remember(product.id, product.version, product);
     const row = this.rows.get(product.id);
-    if (!row) {
-      if (!matches(product, this.query)) this.unseen.delete(product.id);
-      else if (byStream && this.query.lowStock && !leaving.has(product.id)) this.unseen.add(product.id);
-      return;
+    if (!matches(product, this.query)) this.unseen.delete(product.id);
+    else if (changes && !leaving.has(product.id) && !matches(before(product, changes), this.query)) {
+      // Changed into the list. What was in it before and has no row is further down, and no news.
+      if (this.meanwhile.size < MOST_RECENT && !this.meanwhile.has(product.id)) this.meanwhile.set(product.id, false);
+      if (!row) this.#count(product.id);
     }
-    const { product: old, pending, changed } = row.peek();
+    if (!row) return;
+    const { product: old, pending, changed, out: wasOut } = row.peek();
     if (product.version <= old.version) return;
     // While an adjustment of ours is on its way its event may come first: counted twice, the figure would jump.
     if (byStream && pending !== 0) {
       if (!(this.held.get(product.id)?.version > product.version)) this.held.set(product.id, product);
       return;
     }
-    row.value = { product, pending, changed: changed + (byStream && this.#few() ? 1 : 0), gone: false };
+    // While another list is on its way, the rows are still those of the one that is shown.
+    const out = !matches(product, this.shown) && (wasOut || left(old, product, this.shown));
+    row.value = { product, pending, changed: changed + (byStream && this.#few() ? 1 : 0), gone: false, out };
+    if (out) this.parting.value += 1;
   }
 
   /** A product that was just saved here: it is shown at once, on top where it is new. @param {import("../../types.js").Product} product */
@@ -267,7 +306,7 @@ export class Rows {
       this.#remember(product.id, product.version, product);
       this.unseen.delete(product.id);
       this.waiting.value = this.unseen.size;
-      this.rows.set(product.id, signal({ product, pending: 0, changed: 1, gone: false }));
+      this.rows.set(product.id, signal({ product, pending: 0, changed: 1, gone: false, out: false }));
       this.ids.value = [product.id, ...this.ids.peek()];
     }
   }
@@ -276,7 +315,9 @@ export class Rows {
     this.#remember(event.subject, event.data.version, null);
     this.unseen.delete(event.subject);
     const row = this.rows.get(event.subject);
-    if (row) row.value = { ...row.peek(), gone: true };
+    if (!row) return;
+    row.value = { ...row.peek(), gone: true };
+    this.parting.value += 1;
   }
 
   /** Shows an adjustment before it is confirmed. @param {string} id @param {number} pending all that is on its way */
@@ -290,16 +331,22 @@ export class Rows {
     if (held) this.update(held);
   }
 
-  /** Takes away the deleted ones, except where someone is. @param {(id: string) => boolean} busy */
+  /**
+   * Takes away what was deleted, or does not belong to the list any more, except where someone is. Returns whether some of
+   * it is left.
+   * @param {(id: string) => boolean} busy
+   */
   sweep(busy) {
-    this.leave((id, { gone }) => gone && !busy(id));
+    this.leave((id, { gone, out, pending }) => (gone || (out && pending === 0)) && !busy(id));
+    const goes = ({ gone, out }) => gone || out;
+    return this.ids.peek().some((id) => goes(this.rows.get(id).peek()));
   }
 
   /** Takes rows out that do not belong there any more. @param {(id: string, row: Row) => boolean} which */
   leave(which) {
     const ids = this.ids.peek();
-    const left = ids.filter((id) => !which(id, this.rows.get(id).peek()));
-    if (left.length < ids.length) this.#keep(left);
+    const kept = ids.filter((id) => !which(id, this.rows.get(id).peek()));
+    if (kept.length < ids.length) this.#keep(kept);
   }
 
   /** Hides a row that is about to be deleted. Returns what brings it back to its place, if that is still in this list. */

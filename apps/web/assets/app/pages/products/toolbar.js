@@ -1,24 +1,27 @@
 /** Search, filters and order of the list. All of it lives in the address. */
-import { analytics } from "../../api.js";
-import { html, signal, useEffect, useRef, useState } from "../../html.js";
+import { html, useEffect, useRef, useState } from "../../html.js";
 import { ready } from "../../ready.js";
+import { retrying } from "../../retry.js";
 import { HOME, route, setParams } from "../../route.js";
-import { CHECK_CATEGORY } from "../../stream/checks.js";
+import { onEvents, resync } from "../../stream/client.js";
 import { Icon } from "../../ui/icons.js";
+import { categories, loadCategories, sawCategories } from "./categories.js";
 import { DEFAULT_SORT, SORTS } from "./query.js";
 
 /** A pause this long in typing is worth a request. */
 const PAUSE_MILLIS = 110;
-const categories = signal(/** @type {string[]} */ ([]));
 
 export function Toolbar() {
   const { q = "", category = "", low = "", sort = DEFAULT_SORT } = route.value.params;
+  const again = resync.value;
+  useEffect(() => onEvents(sawCategories), []);
   useEffect(() => {
-    ready.then(() => analytics("/aggregates", { window: "all", by: "category", limit: 200 })).then(
-      ({ items }) => (categories.value = items.map((item) => item.key).filter((name) => name !== CHECK_CATEGORY).sort((a, b) => a.localeCompare(b))),
-      () => undefined,
-    );
-  }, []);
+    const stop = new AbortController();
+    const { signal } = stop;
+    // As with sellers: there is no hurry, and no end.
+    ready.then(() => signal.aborted || retrying(() => loadCategories(signal), { attempts: Infinity, signal })).catch(() => undefined);
+    return () => stop.abort();
+  }, [again]);
   const names = category && !categories.value.includes(category) ? [category, ...categories.value] : categories.value;
   return html`<div class="toolbar" role="search">
     <${Search} q=${q} />
