@@ -1,7 +1,7 @@
 /** The drawer: what was asked for in one is no matter of the next. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { button, show, type, until } from "./drawing.mjs";
+import { button, show, type, until } from "./dom.mjs";
 
 const { html } = await import("../../assets/app/html.js");
 const { config } = await import("../../assets/app/config.js");
@@ -28,9 +28,9 @@ async function saving(id) {
   const saved = [];
   const drawer = (key) => html`<${Editor} key=${key} id=${key} onClose=${() => closed.push(key)} onSaved=${(one) => saved.push(one.name)} onRemove=${() => undefined} />`;
   const page = show(drawer(id));
-  const name = () => page.place.all((one) => one.localName === "input" && (one.attribute("name") ?? one.name) === "name")[0];
+  const name = () => page.place.all("input").find((one) => (one.getAttribute("name") ?? one.name) === "name");
   await type(await until(name), "Lantern");
-  page.place.all((one) => one.localName === "form")[0].fire("submit");
+  page.place.all("form")[0].fire("submit");
   await until(() => answers.length === 1);
   return { ...page, drawer, name, closed, saved, answer: answers[0] };
 }

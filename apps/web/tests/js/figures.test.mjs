@@ -1,7 +1,7 @@
 /** Figures of a range: what is asked for, whose they are, and that they keep growing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { turn, until } from "./dom.mjs";
+import { hide, until } from "./dom.mjs";
 
 /** Answers that wait until they are let go. */
 let held = null;
@@ -176,6 +176,6 @@ test("a range that ends with the latest sale looks for it when it is chosen", as
   await model.show(range({ range: "hour" }), "", []);
   await until(() => model.known.value.newest === T + 31 * HOUR);
   // A page that nobody looks at asks no more.
-  turn(true);
+  hide(true);
   clearTimeout(model.timer);
 });

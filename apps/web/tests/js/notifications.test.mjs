@@ -1,7 +1,7 @@
 /** The page of what happened: read by whoever comes back to it, and as old as it is. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { page, turn, until } from "./dom.mjs";
+import { hide, show, until } from "./dom.mjs";
 
 /** What the page said to the worker of its stream, and what that keeps. */
 const said = [];
@@ -21,7 +21,7 @@ globalThis.addEventListener = () => undefined;
 globalThis.fetch = async () => ({ ok: true, json: async () => ({ time: new Date().toISOString() }) });
 const { setInterval: every } = globalThis;
 globalThis.setInterval = (...args) => every(...args).unref();
-const { html, render } = await import("../../assets/app/html.js");
+const { html } = await import("../../assets/app/html.js");
 const { now } = await import("../../assets/app/now.js");
 const { connectStream, historySeq } = await import("../../assets/app/stream/client.js");
 const { since } = await import("../../assets/app/format.js");
@@ -33,32 +33,32 @@ const read = () => said.filter(({ kind }) => kind === "read").map(({ seq }) => s
 
 test("what came while nobody looked is read by whoever comes back", async () => {
   kept = [low(1)];
-  render(html`<${Notifications} />`, page.body);
+  const { place, again } = show(html`<${Notifications} />`);
   await until(() => read().includes(1));
-  turn(true);
+  hide(true);
   kept = [low(2), ...kept];
   historySeq.value += 1;
-  await until(() => page.body.textContent.includes("Lamp 2"));
+  await until(() => place.textContent.includes("Lamp 2"));
   assert.deepEqual(read(), [1], "nobody has seen it");
-  turn(false);
+  hide(false);
   await until(() => read().includes(2));
-  render(null, page.body);
+  again(null);
   // A page that is left asks no more.
   await until(() => {
     const before = said.length;
-    turn(false);
+    hide(false);
     return !said.slice(before).some(({ kind }) => kind === "history");
   });
 });
 
 test("in a quiet shop, too, a notice grows older", async () => {
   kept = [low(3)];
-  render(html`<${Notifications} />`, page.body);
-  await until(() => page.body.textContent.includes("Lamp 3"));
-  const time = () => page.body.all("time")[0].textContent;
+  const { place, again } = show(html`<${Notifications} />`);
+  await until(() => place.textContent.includes("Lamp 3"));
+  const time = () => place.all("time")[0].textContent;
   assert.equal(time(), since(kept[0].at, Date.now()));
   const later = Date.parse(kept[0].at) + 30 * 60_000;
   now.value = later;
   await until(() => time() === since(kept[0].at, later));
-  render(null, page.body);
+  again(null);
 });

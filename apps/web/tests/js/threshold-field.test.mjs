@@ -1,7 +1,7 @@
 /** The field of a threshold: what is typed is a change of what was there when the typing began. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { show, type, until } from "./drawing.mjs";
+import { show, type, until } from "./dom.mjs";
 
 const { html } = await import("../../assets/app/html.js");
 const { config } = await import("../../assets/app/config.js");
@@ -27,7 +27,7 @@ function field(first) {
   const saved = [];
   const drawn = (one) => html`<${Threshold} product=${one} onSaved=${(now) => saved.push(now.lowStockThreshold)} />`;
   const { place, again } = show(drawn(first));
-  const [input] = place.all((one) => one.localName === "input");
+  const [input] = place.all("input");
   return {
     saved, input,
     draw: (one) => again(drawn(one)),

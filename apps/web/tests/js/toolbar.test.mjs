@@ -1,7 +1,7 @@
 /** The filter of categories: it learns them from analytics, for as long as that takes, and from what happens. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { show, until } from "./drawing.mjs";
+import { show, until } from "./dom.mjs";
 
 const { html } = await import("../../assets/app/html.js");
 const { config } = await import("../../assets/app/config.js");
@@ -53,7 +53,7 @@ test("analytics is asked until it answers, and again when something may have bee
   t.mock.method(globalThis, "setTimeout", (run, _, ...args) => wait(run, 0, ...args));
   t.mock.method(performance, "mark", () => undefined);
   const { place, again } = show(html`<${Toolbar} />`);
-  const offered = () => place.all((one) => one.localName === "select")[0].all((one) => one.localName === "option").map((one) => one.text);
+  const offered = () => place.all("select")[0].all("option").map((one) => one.textContent);
   pageIsReady();
   await until(() => asked > 3);
   assert.deepEqual(offered(), ["All categories"]);
