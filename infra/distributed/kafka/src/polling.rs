@@ -146,7 +146,8 @@ pub(crate) fn ends_of<C: ConsumerContext>(
     through_moves(|| consumer.fetch_watermarks(topic, partition, CALL_TIMEOUT))
 }
 
-/// Asks again while partitions have just moved or were just made, of which brokers learn one after the other.
+/// Asks again while partitions have just moved or were just made, of which brokers learn one after the other, and when
+/// the client has just put one picture of its brokers in another's place, which throws away what it was asking the old ones.
 fn through_moves<T>(mut ask: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
     const PATIENCE: Duration = Duration::from_secs(5);
     const PAUSE: Duration = Duration::from_millis(50);
@@ -172,6 +173,7 @@ fn has_moved(error: &KafkaError) -> bool {
                 | Code::UnknownLeaderEpoch
                 | Code::FencedLeaderEpoch
                 | Code::OffsetNotAvailable
+                | Code::DestroyBroker
         )
     )
 }
@@ -263,4 +265,23 @@ impl Watchdog {
 /// Returns how many payload bytes messages have.
 pub(crate) fn payload_bytes(message: &BorrowedMessage<'_>) -> usize {
     message.payload().map_or(0, <[u8]>::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, Duration, KafkaError, through_moves};
+
+    #[test]
+    fn what_is_thrown_away_with_a_broker_is_asked_again_and_a_refusal_is_not() {
+        let first_says = |code| {
+            let mut asked = 0;
+            let answer = through_moves(|| {
+                asked += 1;
+                if asked == 1 { Err(KafkaError::MetadataFetch(code)) } else { Ok(Duration::ZERO) }
+            });
+            (asked, answer.is_ok())
+        };
+        assert_eq!(first_says(Code::DestroyBroker), (2, true));
+        assert_eq!(first_says(Code::TopicAuthorizationFailed), (1, false));
+    }
 }
