@@ -13,6 +13,7 @@ mod feed;
 mod link;
 mod requests;
 mod target;
+mod targets;
 mod wire;
 
 pub use client::{Client, Reply, jitter};
@@ -20,3 +21,4 @@ pub use error::ClientError;
 pub use feed::{Feed, Frame, Place};
 pub use requests::{ProblemAnswer, delete, get, post, problem};
 pub use target::Target;
+pub use targets::{Named, Targets};

@@ -36,7 +36,6 @@ pub use verdict::{Fault, FaultKind, Latency, ProofFigures, StreamFigures, Verdic
 use souk_client::{Client, Target};
 
 use ledger::{Ledger, SharedLedger};
-use targets::Targets;
 
 /// Replays the shop and proves the outcome.
 ///
@@ -71,9 +70,8 @@ pub async fn shop_is_empty(config: &LoadConfig) -> Result<bool, LoadError> {
 /// As for [`run`].
 pub async fn run_watched(config: LoadConfig, progress: Progress) -> Result<Verdict, LoadError> {
     config.validate()?;
-    let mut targets = Targets::resolve(&config)?;
     let shop = Arc::new(Shop::read(config.data.as_deref(), config.lines_per_request)?);
-    targets.find(config.patience).await?;
+    let targets = targets::find(&config).await?;
 
     let ledger: SharedLedger = Arc::new(Ledger::new().into());
     let stream = stream::Reader::start(targets.stream.clone(), ledger.clone(), config.patience).await?;

@@ -1,8 +1,8 @@
-//! What `souk verify` is told, and where the services then are.
+//! What `souk verify` is told.
 
 use std::time::Duration;
 
-use souk_client::{ClientError, Target};
+use souk_client::{ClientError, Named, Targets};
 
 /// Where the installation is, and how long to wait for it.
 #[derive(Debug, Clone)]
@@ -31,66 +31,9 @@ impl Default for VerifyConfig {
     }
 }
 
-/// Where the three services are.
-pub(crate) struct Targets {
-    pub api: Target,
-    pub stream: Target,
-    pub analytics: Target,
-    /// Whether the stream, or analytics, was named, and not supposed.
-    named: (bool, bool),
-}
-
-impl Targets {
-    pub fn resolve(config: &VerifyConfig) -> Result<Self, ClientError> {
-        let api = Target::parse("api", &config.api)?;
-        let beside = |service, url: &Option<String>, port, path| match url {
-            Some(url) => Target::parse(service, url),
-            None => Ok(api.beside(service, port, path)),
-        };
-        let stream = beside("notifications", &config.stream, config.ports.0, "/events/stream")?;
-        let analytics = beside("analytics", &config.analytics, config.ports.1, "")?;
-        Ok(Self { api, stream, analytics, named: (config.stream.is_some(), config.analytics.is_some()) })
-    }
-
-    /// Looks for everything that was not named where the api is: it said that it serves it.
-    pub fn take_all_from_the_api(&mut self) {
-        if !self.named.0 {
-            let path = format!("{}/events/stream", self.api.path);
-            self.stream = self.api.sharing("notifications", &path);
-        }
-        if !self.named.1 {
-            self.analytics = self.api.sharing("analytics", &self.api.path);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_named_is_beside_the_api_or_in_it() {
-        let config = VerifyConfig { api: "http://souk.example:3300".to_owned(), ..VerifyConfig::default() };
-        let mut targets = Targets::resolve(&config).unwrap();
-        assert_eq!(targets.stream.url(), "http://souk.example:3001/events/stream");
-        assert_eq!(targets.analytics.url(), "http://souk.example:8080");
-        targets.take_all_from_the_api();
-        assert_eq!(targets.stream.url(), "http://souk.example:3300/events/stream");
-        assert_eq!(targets.analytics.url(), "http://souk.example:3300");
-    }
-
-    #[test]
-    fn what_is_named_stays() {
-        let config = VerifyConfig {
-            stream: Some("http://a:1/events/stream".to_owned()),
-            analytics: Some("http://b:2".to_owned()),
-            ..VerifyConfig::default()
-        };
-        let mut targets = Targets::resolve(&config).unwrap();
-        targets.take_all_from_the_api();
-        assert_eq!(
-            (targets.stream.url().as_str(), targets.analytics.url().as_str()),
-            ("http://a:1/events/stream", "http://b:2")
-        );
+impl VerifyConfig {
+    pub(crate) fn targets(&self) -> Result<Targets, ClientError> {
+        let (stream, analytics) = (self.stream.as_deref(), self.analytics.as_deref());
+        Targets::resolve(&Named { api: &self.api, stream, analytics, ports: self.ports })
     }
 }

@@ -41,7 +41,7 @@ pub enum Progress<'a> {
 /// # Errors
 /// [`ClientError::Url`] when a URL cannot be used.
 pub fn services(config: &VerifyConfig) -> Result<[(&'static str, String); 3], ClientError> {
-    let targets = config::Targets::resolve(config)?;
+    let targets = config.targets()?;
     Ok([&targets.api, &targets.stream, &targets.analytics]
         .map(|target| (target.service, target.service_base().url())))
 }

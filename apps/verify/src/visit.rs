@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use souk_client::{Client, ClientError, Target};
+use souk_client::{Client, ClientError, Target, Targets};
 use uuid::Uuid;
 
-use crate::config::Targets;
 use crate::health::Health;
 use crate::report::Report;
 use crate::stream::{Arrival, Stream};
@@ -46,7 +45,7 @@ pub(crate) struct Visit {
 impl Visit {
     pub fn new(config: &VerifyConfig) -> Result<Self, ClientError> {
         Ok(Self {
-            targets: Targets::resolve(config)?,
+            targets: config.targets()?,
             timeout: config.timeout,
             seller: format!("souk-verify-{}", Uuid::now_v7().simple()),
             made: Made::Nothing,

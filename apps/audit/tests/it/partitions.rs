@@ -43,23 +43,30 @@ async fn a_log_that_was_trimmed_up_to_a_marker_has_no_difference() {
     assert_eq!(report.logged_events, 0);
 }
 
-#[tokio::test]
-async fn events_that_the_relay_has_not_published_yet_are_waited_for() {
-    let world = Arc::new(World::new(3));
+/// Audits beside a relay that publishes the last events after so long.
+async fn audited_beside_a_relay(world: World, config: AuditConfig, waits: Duration) {
+    let world = Arc::new(world);
     world.trade(40);
     world.relay(5);
     world.trade(40);
     let relay = {
         let world = world.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(waits).await;
             world.relay(5);
         })
     };
-    let report = audit(&world.deps(), &world.config(), |_| {}).await.unwrap();
+    let report = audit(&world.deps(), &config, |_| {}).await.unwrap();
     relay.await.unwrap();
     assert!(report.ok, "{report}");
     assert_eq!(report.products + report.deleted_products, 80);
+}
+
+#[tokio::test]
+async fn events_that_the_relay_has_not_published_yet_are_waited_for() {
+    let world = World::new(3);
+    let config = world.config();
+    audited_beside_a_relay(world, config, Duration::from_millis(200)).await;
 }
 
 /// The clock stands, and jumps to the next thing that is waited for.
@@ -67,22 +74,9 @@ async fn events_that_the_relay_has_not_published_yet_are_waited_for() {
 async fn events_that_wait_for_another_relay_to_lead_are_waited_for() {
     // The lease of one that died (10 s), and what the next one does before it publishes.
     const CHANGE: Duration = Duration::from_secs(12);
-    let world = Arc::new(World::new(3));
-    world.trade(40);
-    world.relay(5);
-    world.trade(40);
-    let relay = {
-        let world = world.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(CHANGE).await;
-            world.relay(5);
-        })
-    };
+    let world = World::new(3);
     let config = AuditConfig { standstill: AuditConfig::default().standstill, ..world.config() };
-    let report = audit(&world.deps(), &config, |_| {}).await.unwrap();
-    assert!(report.ok, "{report}");
-    assert_eq!(report.products + report.deleted_products, 80);
-    relay.await.unwrap();
+    audited_beside_a_relay(world, config, CHANGE).await;
 }
 
 #[tokio::test(start_paused = true)]

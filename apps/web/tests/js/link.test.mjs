@@ -1,23 +1,9 @@
 /** The way to the hub, when the worker is ended, replaced, or does not start. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { define, streams } from "./source.mjs";
 import { Hub } from "../../assets/app/stream/hub.js";
 
-const define = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-const streams = [];
-class EventSource {
-  constructor() {
-    this.heard = {};
-    streams.push(this);
-  }
-  addEventListener(name, run) {
-    this.heard[name] = run;
-  }
-  ready() {
-    this.heard.ready({ data: "{}", lastEventId: "log-1" });
-  }
-  close() {}
-}
 
 const workers = [];
 /** What a browser does with a new one: it is joined to a hub, or not. @type {(worker: any) => void} */
@@ -53,7 +39,6 @@ const turns = async () => {
 const listeners = {};
 define("navigator", { onLine: true });
 define("SharedWorker", SharedWorker);
-define("EventSource", EventSource);
 define("document", { hidden: false, baseURI: "http://souk.test/", addEventListener: (name, run) => (listeners[name] = run) });
 define("addEventListener", (name, run) => (listeners[name] = run));
 const { setInterval: every } = globalThis;

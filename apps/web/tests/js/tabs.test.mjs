@@ -1,6 +1,7 @@
 /** The page's end of the stream where there is no SharedWorker: one tab leads, the others find it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { define, streams } from "./source.mjs";
 
 /** Every channel of a name hears what the others say, as in a browser; later, and never itself. */
 const channels = new Set();
@@ -28,25 +29,9 @@ function crash(channel) {
   queue[0]?.();
 }
 
-const streams = [];
-class EventSource {
-  constructor() {
-    this.heard = {};
-    streams.push(this);
-  }
-  addEventListener(name, run) {
-    this.heard[name] = run;
-  }
-  ready() {
-    this.heard.ready({ data: "{}", lastEventId: "log-1" });
-  }
-  close() {}
-}
 const listeners = {};
-const define = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
 define("navigator", { locks, onLine: true });
 define("BroadcastChannel", Channel);
-define("EventSource", EventSource);
 define("document", { hidden: false, baseURI: "http://souk.test/", addEventListener: () => undefined });
 define("addEventListener", (name, run) => (listeners[name] = run));
 const { setInterval: every } = globalThis;
